@@ -1,0 +1,1 @@
+"""What keeps the product running: embedded servers, start-up, health, checks."""

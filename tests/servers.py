@@ -1,0 +1,80 @@
+"""One PostgreSQL and one Valkey for a whole test session, in a folder of its own under /tmp.
+
+Loaded with `-p tests.servers`, before Django reads its settings: DATABASE_URL and VALKEY_URL
+are set here, so the workers of pytest-xdist inherit them and share the two servers. A URL
+that is already set is left alone.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from testbed.ops import embedded
+from testbed.ops.processes import Process, identify
+from testbed.ops.trouble import Trouble
+
+PREFIX = "testbed-tests-"
+OWNER = "owner.json"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
+    """Start what is missing, before pytest-django (itself `tryfirst`) loads the settings."""
+    known = early_config.known_args_namespace
+    if not (known.help or known.version or "PYTEST_XDIST_WORKER" in os.environ):
+        try:
+            _start_missing()
+        except Trouble as trouble:
+            pytest.exit(str(trouble), returncode=1)
+    yield
+
+
+def _start_missing() -> None:
+    wanted = [name for name in ("DATABASE_URL", "VALKEY_URL") if not os.environ.get(name)]
+    if not wanted:
+        return
+    _clear_leftovers()
+    data = Path(tempfile.mkdtemp(prefix=PREFIX))
+    # Ours alone, but passable: as root the servers run under a powerless account.
+    data.chmod(0o711)
+    owner = identify(os.getpid())
+    if owner is not None:
+        embedded.write_json(data / OWNER, {"pid": owner.pid, "born": owner.born})
+    atexit.register(_remove, data, os.getpid())
+    # A polite kill runs the clean-up too; xdist's workers never come here.
+    signal.signal(signal.SIGTERM, _leave)
+    if "DATABASE_URL" in wanted:
+        os.environ["DATABASE_URL"] = embedded.ensure_postgres(data, durable=False)
+    if "VALKEY_URL" in wanted:
+        os.environ["VALKEY_URL"] = embedded.ensure_valkey(data, durable=False)
+
+
+def _leave(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)
+
+
+def _remove(data: Path, pid: int) -> None:
+    """At exit of the process that started the servers, never of a fork of it."""
+    if os.getpid() == pid:
+        embedded.remove(data)
+
+
+def _clear_leftovers() -> None:
+    """Stop and delete what sessions killed with -9 left behind."""
+    for data in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        try:
+            owner = json.loads((data / OWNER).read_text())
+        except (OSError, json.JSONDecodeError):
+            continue
+        if data.stat().st_uid == os.getuid() and not Process(owner["pid"], owner["born"]).alive:
+            embedded.remove(data)
+            shutil.rmtree(data, ignore_errors=True)
