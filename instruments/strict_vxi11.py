@@ -1,0 +1,219 @@
+"""VXI-11 sessions with deadlines, over PyVISA-py's own RPC packing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import struct
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pyvisa.constants import InterfaceType, ResourceAttribute, StatusCode
+from pyvisa_py.protocols import rpc, vxi11, xdrlib  # type: ignore[import-untyped]
+from pyvisa_py.sessions import OpenError  # type: ignore[import-untyped]
+from pyvisa_py.tcpip import TCPIPInstrVxi11, Vxi11CoreClient  # type: ignore[import-untyped]
+
+from instruments.honest_socket import HonestSocket, connect
+
+_BROKEN = (rpc.RPCError, xdrlib.Error, EOFError, struct.error, ValueError, MemoryError)
+_GRACE_S = 0.25
+"""How long after its own io_timeout the tool may take to say that it timed out."""
+_CLOSE_S = 0.3
+_CODES = {
+    vxi11.ErrorCodes.no_error: StatusCode.success,
+    vxi11.ErrorCodes.io_timeout: StatusCode.error_timeout,
+    vxi11.ErrorCodes.device_locked_by_another_link: StatusCode.error_resource_locked,
+    vxi11.ErrorCodes.operation_not_supported: StatusCode.error_nonsupported_operation,
+}
+
+
+class CallTimedOut(Exception):
+    """A remote call ran out of time.
+
+    Not a `TimeoutError`: PyVISA-py's client turns those into an ordinary I/O error.
+    """
+
+
+class StrictVxi11Client(Vxi11CoreClient):  # type: ignore[misc]
+    """The core channel on a socket that keeps its deadline."""
+
+    sock: HonestSocket
+
+    def connect(self, timeout: float) -> None:
+        """Connect within `timeout` seconds; raises `OpenError`."""
+        self.sock = connect(self.host, self.port, int(timeout * 1e3))
+        self._received = bytearray()
+        self.budget_s: float | None = timeout
+
+    def make_call(
+        self, proc: int, args: Any, pack: Callable[..., Any], unpack: Callable[..., Any]
+    ) -> Any:
+        """One remote call within `budget_s` plus the tool's grace."""
+        self.sock.arm(None if self.budget_s is None else self.budget_s + _GRACE_S)
+        try:
+            return rpc.Client.make_call(self, proc, args, pack, unpack)
+        except TimeoutError as error:
+            raise CallTimedOut(f"remote procedure {proc}") from error
+
+    def do_call(self) -> None:
+        """Send the packed call; read records until the one that answers it."""
+        call = self.packer.get_buf()
+        self.sock.sendall(struct.pack(">I", 0x8000_0000 | len(call)) + call)
+        while True:
+            self.unpacker.reset(self._record())
+            number, _ = self.unpacker.unpack_replyheader()
+            if number == self.lastxid:
+                return
+            if number > self.lastxid:
+                raise rpc.RPCError(f"answer {number} to a call that was never made")
+
+    def _record(self) -> bytes:
+        record, last = b"", False
+        while not last:
+            (mark,) = struct.unpack(">I", self._take(4))
+            last = bool(mark & 0x8000_0000)
+            record += self._take(mark & 0x7FFF_FFFF)
+        return record
+
+    def _take(self, count: int) -> bytes:
+        while len(self._received) < count:
+            self._received += self.sock.recv(max(4096, min(count, 1 << 20)))
+        taken = bytes(self._received[:count])
+        del self._received[:count]
+        return taken
+
+    def speaks_unasked(self) -> bool:
+        """Whether the tool sent something, or hung up, before it was asked."""
+        return bool(self._received) or self.sock.speaks_unasked()
+
+
+class StrictVxi11Session(TCPIPInstrVxi11):  # type: ignore[misc]
+    """`TCPIP::host[,port]::inst0::INSTR`, strictly."""
+
+    session_type = (InterfaceType.tcpip, "INSTR")
+
+    def after_parsing(self) -> None:
+        """Connect and create the link within the open timeout."""
+        host, _, port = self.parsed.host_address.partition(",")
+        self._owner = os.getpid()
+        self._broken = False
+        self.keepalive = True
+        self.client_id = random.getrandbits(31)
+        with _as_open_error():
+            self.interface = StrictVxi11Client(
+                host, int(port) if port else None, self.open_timeout or 2000
+            )
+            self._create_link()
+        self.attrs[ResourceAttribute.tcpip_is_hislip] = False
+        self.attrs[ResourceAttribute.tcpip_address] = self.parsed.host_address
+        self.attrs[ResourceAttribute.tcpip_hostname] = ""
+        self.attrs[ResourceAttribute.tcpip_device_name] = self.parsed.lan_device_name
+        self.attrs[ResourceAttribute.send_end_enabled] = True
+        self.attrs[ResourceAttribute.termchar] = ord("\n")
+        self.attrs[ResourceAttribute.termchar_enabled] = False
+
+    def _create_link(self) -> None:
+        error, link, _, size = self.interface.create_link(
+            self.client_id, 0, 0, self.parsed.lan_device_name
+        )
+        if error:
+            raise OpenError(_CODES.get(error, StatusCode.error_resource_not_found))
+        self.link = link
+        self.max_recv_size = min(size, 1 << 20)
+
+    def speaks_unasked(self) -> bool:
+        """Whether anything waits to be read although nothing was asked."""
+        return bool(self.interface.speaks_unasked())
+
+    def left_over(self) -> bool:
+        """Never: call numbers keep answers apart on this wire."""
+        return False
+
+    def read(self, count: int) -> tuple[bytes, StatusCode]:
+        """Up to `count` bytes of one message, all calls together within the timeout."""
+        parts: list[bytes] = []
+        ends = time.monotonic() + (self.timeout or 3600.0)
+        with self._exchange():
+            while count > 0:
+                left = ends - time.monotonic()
+                self.interface.budget_s = max(left, 0.0)
+                error, reason, data = self.interface.device_read(
+                    self.link, min(count, 1 << 20), max(int(left * 1e3), 0), 0, 0, 0
+                )
+                if error:
+                    return b"".join(parts), self._fail(error)
+                parts.append(data)
+                count -= len(data)
+                if reason & (vxi11.RX_END | vxi11.RX_CHR):
+                    return b"".join(parts), StatusCode.success
+            return b"".join(parts), StatusCode.success_max_count_read
+        return b"".join(parts), self._status
+
+    def write(self, data: bytes) -> tuple[int, StatusCode]:
+        """One whole message, in pieces of the size the tool accepts."""
+        milliseconds = int((self.timeout or 3600.0) * 1e3)
+        self.interface.budget_s = self.timeout
+        with self._exchange():
+            for start in range(0, len(data), self.max_recv_size):
+                piece = data[start : start + self.max_recv_size]
+                is_last = start + len(piece) >= len(data)
+                flags = vxi11.OP_FLAG_END if is_last else 0
+                error, size = self.interface.device_write(
+                    self.link, milliseconds, 0, flags, piece
+                )
+                if error or size < len(piece):
+                    return start, self._fail(error)
+            return len(data), StatusCode.success
+        return 0, self._status
+
+    def clear(self) -> StatusCode:
+        """Device clear."""
+        self.interface.budget_s = self.timeout
+        milliseconds = int((self.timeout or 3600.0) * 1e3)
+        with self._exchange():
+            error = self.interface.device_clear(self.link, 0, 0, milliseconds)
+            return self._fail(error) if error else StatusCode.success
+        return self._status
+
+    def close(self) -> StatusCode:
+        """Destroy the link when it is ours and works; always close our end of the socket.
+
+        A forked child shares the socket with its parent: what it sends there would end the
+        parent's link, so it only closes its own descriptor.
+        """
+        if not self._broken and os.getpid() == self._owner:
+            self.interface.budget_s = _CLOSE_S
+            with self._exchange():
+                self.interface.destroy_link(self.link)
+        self.interface.close()
+        self.interface = None  # type: ignore[assignment]
+        return StatusCode.success
+
+    def _fail(self, error: int) -> StatusCode:
+        self._broken = True
+        return _CODES.get(error, StatusCode.error_io) if error else StatusCode.error_io
+
+    @contextlib.contextmanager
+    def _exchange(self) -> Iterator[None]:
+        try:
+            yield
+        except CallTimedOut:
+            self._broken, self._status = True, StatusCode.error_timeout
+        except OSError:
+            self._broken, self._status = True, StatusCode.error_connection_lost
+        except _BROKEN:
+            self._broken, self._status = True, StatusCode.error_io
+
+
+@contextlib.contextmanager
+def _as_open_error() -> Iterator[None]:
+    try:
+        yield
+    except CallTimedOut as error:
+        raise OpenError(StatusCode.error_timeout) from error
+    except OSError as error:
+        raise OpenError(StatusCode.error_connection_lost) from error
+    except _BROKEN as error:
+        raise OpenError(StatusCode.error_io) from error
