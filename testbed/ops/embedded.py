@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import secrets
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -37,6 +36,7 @@ class Entry(TypedDict):
     born: str
     port: int
     url: str
+    keeper: str
 
 
 @dataclass(frozen=True)
@@ -68,19 +68,6 @@ def urls(data: Path | None = None) -> Urls:
     )
 
 
-def secret_key(data: Path | None = None) -> str:
-    """This machine's own SECRET_KEY, drawn once and kept in the data folder. Raises Trouble."""
-    path = (data or data_folder()) / "secret-key"
-    if not path.exists():
-        with only_one(path.parent, "secret-key.lock"):
-            if not path.exists():
-                write_private(path, secrets.token_urlsafe(48))
-    try:
-        return path.read_text()
-    except OSError as error:
-        raise from_os_error(error, str(path)) from error
-
-
 def running_urls(data: Path) -> Urls | None:
     """The URLs of the servers of `data` when both live; None otherwise."""
     state = _read_state(data)
@@ -90,26 +77,38 @@ def running_urls(data: Path) -> Urls | None:
     return Urls(database["url"], store["url"])
 
 
-def ensure_postgres(data: Path, *, durable: bool = True) -> str:
-    """The URL of the PostgreSQL of `data`, started when it does not run. Raises Trouble."""
+def ensure_postgres(data: Path, *, durable: bool = True, keeper: str = "") -> str:
+    """The URL of the PostgreSQL of `data`, started when it does not run. Raises Trouble.
+
+    keeper: who will stop it; noted when this call starts it (see `kept_by`).
+    """
 
     def start(home: Path, port: int) -> Entry:
         cluster = postgres.Cluster(home, server_account(), durable)
         process, chosen = postgres.find(cluster) or postgres.start(cluster, port)
-        return _entry(process, chosen, cluster.url(chosen))
+        return _entry(process, chosen, cluster.url(chosen), keeper)
 
     return _ensure(data, "postgres", start)
 
 
-def ensure_valkey(data: Path, *, durable: bool = True) -> str:
-    """The URL of the Valkey of `data`, started when it does not run. Raises Trouble."""
+def ensure_valkey(data: Path, *, durable: bool = True, keeper: str = "") -> str:
+    """The URL of the Valkey of `data`, started when it does not run. Raises Trouble.
+
+    keeper: as in ensure_postgres.
+    """
 
     def start(home: Path, port: int) -> Entry:
         store = valkey.Store(home, server_account(), durable)
         process, chosen = valkey.find(store) or valkey.start(store, port)
-        return _entry(process, chosen, store.url(chosen))
+        return _entry(process, chosen, store.url(chosen), keeper)
 
     return _ensure(data, "valkey", start)
+
+
+def kept_by(data: Path, name: str) -> str:
+    """Who said they would stop the living server `name` (postgres, valkey); "" when nobody."""
+    entry = _read_state(data).get(name)
+    return entry["keeper"] if entry and _lives(entry) else ""
 
 
 def stop_postgres(data: Path) -> bool:
@@ -155,16 +154,11 @@ def make_data_folder(data: Path) -> None:
 
 def write_json(path: Path, content: object) -> None:
     """Replace a JSON file of ours in one step, readable by its owner alone. Raises Trouble."""
-    write_private(path, json.dumps(content, indent=1) + "\n")
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file of ours in one step, readable by its owner alone. Raises Trouble."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            file.write(text)
+            json.dump(content, file, indent=1)
         draft.replace(path)
     except OSError as error:
         draft.unlink(missing_ok=True)
@@ -197,8 +191,9 @@ def _stop(data: Path, name: str, stop: Callable[[Process], None]) -> bool:
         return True
 
 
-def _entry(process: Process, port: int, url: str) -> Entry:
-    return {"pid": process.pid, "born": process.born, "port": port, "url": url}
+def _entry(process: Process, port: int, url: str, keeper: str) -> Entry:
+    born = process.born
+    return {"pid": process.pid, "born": born, "port": port, "url": url, "keeper": keeper}
 
 
 def _lives(entry: Entry) -> bool:

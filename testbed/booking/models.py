@@ -1,0 +1,182 @@
+"""A tool's time is one line: every claim on it is an Allocation, and none may overlap."""
+
+from typing import Any, ClassVar
+
+import pgtrigger
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeBoundary, RangeOperators
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from testbed.booking.querysets import AllocationQuerySet, BookingQuerySet
+from testbed.material.models import Lot
+from testbed.people.models import Company, User
+from testbed.process.models import Route
+from testbed.tools.models import Cell, Tool
+
+
+class BookingState(models.TextChoices):
+    HELD = "held", _("Held")
+    PENDING = "pending", _("Waiting for approval")
+    CONFIRMED = "confirmed", _("Confirmed")
+    CANCELLED = "cancelled", _("Cancelled")
+    REFUSED = "refused", _("Refused")
+    EXPIRED = "expired", _("Expired")
+
+
+LIVE_STATES = (BookingState.HELD, BookingState.PENDING, BookingState.CONFIRMED)
+
+
+class UseMode(models.TextChoices):
+    """Decides the document: only a requested test may get a test report (시험성적서)."""
+
+    REQUESTED = "requested", _("Requested test")
+    SELF_OPERATED = "self_operated", _("Self-operated")
+
+
+class Booking(models.Model):
+    """A company's claim on a tool or a cell, from hold to confirmation."""
+
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="bookings")
+    booked_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="bookings")
+    cell = models.ForeignKey(Cell, null=True, blank=True, on_delete=models.PROTECT)
+    state = models.CharField(max_length=10, choices=BookingState.choices)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    hold_expires_at = models.DateTimeField(null=True, blank=True)
+    purpose = models.CharField(max_length=200, blank=True)
+    use_mode = models.CharField(
+        max_length=14, choices=UseMode.choices, default=UseMode.REQUESTED
+    )
+    lot = models.ForeignKey(
+        Lot, null=True, blank=True, on_delete=models.PROTECT, related_name="bookings"
+    )
+    route = models.ForeignKey(Route, null=True, blank=True, on_delete=models.PROTECT)
+    wafer_count = models.PositiveSmallIntegerField(default=0)
+    quote = models.JSONField(
+        default=dict, help_text="the price as it was shown: lines, supply, VAT, total in won"
+    )
+    refusal_reason = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    decided_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+
+    objects = BookingQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-starts_at", "-pk")
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["company", "state", "starts_at"]),
+        ]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=models.Q(ends_at__gt=models.F("starts_at")),
+                name="booking_ends_after_start",
+                violation_error_message=_("A booking ends after it starts."),
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state=BookingState.HELD)
+                | models.Q(hold_expires_at__isnull=False),
+                name="booking_hold_expires",
+                violation_error_message=_("A hold has an end."),
+            ),
+        ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = [
+            pgtrigger.FSM(
+                name="state_path",
+                field="state",
+                transitions=[
+                    ("held", "pending"),
+                    ("held", "confirmed"),
+                    ("held", "cancelled"),
+                    ("held", "expired"),
+                    ("pending", "confirmed"),
+                    ("pending", "refused"),
+                    ("pending", "cancelled"),
+                    ("confirmed", "cancelled"),
+                ],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"B{self.pk:05d}" if self.pk else "B-----"
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in LIVE_STATES
+
+
+class AllocationKind(models.TextChoices):
+    BOOKING = "booking", _("Booking")
+    MAINTENANCE = "maintenance", _("Maintenance")
+    CLOSURE = "closure", _("Closure")
+
+
+class Allocation(models.Model):
+    """A claim on one tool over [starts_at, ends_at); live claims never overlap."""
+
+    tool = models.ForeignKey(Tool, on_delete=models.PROTECT, related_name="allocations")
+    booking = models.ForeignKey(
+        Booking, null=True, blank=True, on_delete=models.CASCADE, related_name="allocations"
+    )
+    kind = models.CharField(max_length=12, choices=AllocationKind.choices)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    live = models.BooleanField(default=True)
+    note = models.CharField(max_length=120, blank=True)
+
+    objects = AllocationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("tool", "starts_at")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            ExclusionConstraint(
+                name="allocation_no_overlap",
+                expressions=[
+                    ("tool", RangeOperators.EQUAL),
+                    (
+                        models.Func(
+                            "starts_at", "ends_at", RangeBoundary(), function="TSTZRANGE"
+                        ),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
+                condition=models.Q(live=True),
+                violation_error_message=_("The tool is already taken in that time."),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(ends_at__gt=models.F("starts_at")),
+                name="allocation_ends_after_start",
+                violation_error_message=_("A claim on a tool ends after it starts."),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind=AllocationKind.BOOKING, booking__isnull=False)
+                | (~models.Q(kind=AllocationKind.BOOKING) & models.Q(booking__isnull=True)),
+                name="allocation_kind_fits_booking",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tool_id} {self.starts_at:%Y-%m-%d %H:%M} {self.kind}"
+
+
+class RuleSetting(models.Model):
+    """The parameters of one rule for the facility (tool empty) or for one tool."""
+
+    code = models.SlugField(max_length=40)
+    tool = models.ForeignKey(Tool, null=True, blank=True, on_delete=models.CASCADE)
+    parameters = models.JSONField(default=dict)
+    is_active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ("code", "tool")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["code", "tool"], nulls_distinct=False, name="rule_setting_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.code

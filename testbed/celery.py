@@ -1,0 +1,51 @@
+"""Celery is the doorbell: a message only says "look at run N"; PostgreSQL holds the truth."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "testbed.settings")
+
+app = Celery("testbed")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    task_ignore_result=True,
+    task_serializer="json",
+    accept_content=["json"],
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    task_default_queue="background",
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={
+        "visibility_timeout": 3_600,
+        "socket_timeout": 10,
+        "socket_connect_timeout": 5,
+        "health_check_interval": 10,
+    },
+    timezone="Asia/Seoul",
+)
+app.autodiscover_tasks()
+
+
+def hardware_task(function: Callable[..., Any]) -> Any:
+    """A task that drives a tool: acknowledged early, never retried, no Celery time limits.
+
+    At most once per message; the sweep rings again. Deadlines live in the instrument link, for a
+    soft limit that fires inside a VISA read leaves the session off by one reply.
+    """
+    return app.task(
+        acks_late=False, max_retries=0, time_limit=None, soft_time_limit=None, ignore_result=True
+    )(function)
+
+
+def background_task(function: Callable[..., Any]) -> Any:
+    """An idempotent task (mail, settlement, sweeps): acknowledged late, with a backoff."""
+    return app.task(
+        acks_late=True,
+        autoretry_for=(OSError,),
+        retry_backoff=True,
+        max_retries=5,
+        ignore_result=True,
+    )(function)

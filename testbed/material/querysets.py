@@ -1,0 +1,33 @@
+"""Reads of carriers, lots and wafers; a company sees its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+
+from testbed.people.querysets import CompanyOwnedQuerySet
+
+if TYPE_CHECKING:
+    from testbed.material.models import Carrier  # noqa: F401 - named in the generic
+    from testbed.people.querysets import Viewer
+
+
+class CarrierQuerySet(models.QuerySet["Carrier"]):
+    def visible_to(self, user: Viewer) -> Self:
+        """Carriers are the facility's; a company sees those that hold its lots."""
+        if not user.is_authenticated:
+            return self.none()
+        return self if user.is_staff_member else self.filter(lot__company=user.company_id)
+
+    def free(self) -> Self:
+        return self.filter(lot=None)
+
+
+class LotQuerySet(CompanyOwnedQuerySet):
+    def with_wafer_count(self) -> Self:
+        return self.annotate(wafer_count=models.Count("wafers"))
+
+
+class WaferQuerySet(CompanyOwnedQuerySet):
+    company_path = "lot__company"

@@ -1,0 +1,46 @@
+"""Who may do what: one table, read by pages, API and verbs alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
+
+from testbed.people.models import COMPANY_ROLES, STAFF_ROLES, Role
+from testbed.refusals import Refusal
+
+if TYPE_CHECKING:
+    from testbed.people.querysets import Viewer
+
+EVERYBODY = frozenset(COMPANY_ROLES + STAFF_ROLES)
+STAFF = frozenset(STAFF_ROLES)
+
+MAY: dict[str, frozenset[Role]] = {
+    "book": frozenset({Role.ENGINEER}),
+    "approve_booking": frozenset({Role.ADMINISTRATOR, Role.PROCESS_ENGINEER}),
+    "register_lot": frozenset({Role.ENGINEER, Role.TECHNICIAN}),
+    "check_in_lot": frozenset({Role.TECHNICIAN}),
+    "write_recipe": frozenset({Role.ENGINEER, Role.PROCESS_ENGINEER}),
+    "approve_recipe": frozenset({Role.PROCESS_ENGINEER}),
+    "operate": frozenset({Role.TECHNICIAN, Role.PROCESS_ENGINEER}),
+    "emergency_stop": STAFF,
+    "clear_emergency_stop": frozenset({Role.TECHNICIAN, Role.ADMINISTRATOR}),
+    "see_facility_usage": frozenset({Role.ADMINISTRATOR, Role.AUDITOR}),
+}
+
+
+def may(user: Viewer, action: str) -> bool:
+    """True when the person's role allows `action` (KeyError for an unknown action)."""
+    allowed = MAY[action]
+    return bool(user.is_authenticated and user.is_active and user.role in allowed)
+
+
+def demand(user: Viewer, action: str) -> None:
+    """Raise Refusal("not_allowed", 403) unless the person may do `action`."""
+    if not may(user, action):
+        raise Refusal(
+            "not_allowed",
+            _("Your role does not allow this."),
+            status=403,
+            next_step=_("Ask your company's engineer or the facility's administrator."),
+        )

@@ -1,0 +1,133 @@
+"""Recipes with signed versions, and the routes that string them together."""
+
+from typing import Any, ClassVar
+
+import pgtrigger
+from django.db import models
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from testbed.people.models import Company, User
+from testbed.process.querysets import RecipeQuerySet, RecipeVersionQuerySet, RouteQuerySet
+from testbed.tools.models import Named
+
+
+class Recipe(models.Model):
+    """What a tool is asked to do; owned by a company, or by the facility (company empty)."""
+
+    code = models.SlugField(max_length=40, unique=True)
+    title = models.CharField(max_length=80)
+    tool_kind = models.SlugField(max_length=20)
+    company = models.ForeignKey(
+        Company, null=True, blank=True, on_delete=models.PROTECT, related_name="recipes"
+    )
+
+    objects = RecipeQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("code",)
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class RecipeState(models.TextChoices):
+    DRAFT = "draft", _("Draft")
+    SUBMITTED = "submitted", _("Waiting for a signature")
+    APPROVED = "approved", _("Approved")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+class RecipeVersion(models.Model):
+    """One version of a recipe; once submitted its body and hash never change."""
+
+    recipe = models.ForeignKey(Recipe, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    body = models.JSONField()
+    sha256 = models.CharField(max_length=64)
+    state = models.CharField(
+        max_length=10, choices=RecipeState.choices, default=RecipeState.DRAFT
+    )
+    written_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    written_at = models.DateTimeField(auto_now_add=True)
+    approved_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    approved_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RecipeVersionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("recipe", "-number")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["recipe", "number"], name="recipe_version_once"),
+            models.CheckConstraint(
+                condition=~models.Q(state=RecipeState.APPROVED)
+                | models.Q(approved_by__isnull=False, approved_at__isnull=False),
+                name="recipe_approved_is_signed",
+                violation_error_message=_("An approved recipe version carries a signature."),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(approved_by=None)
+                | ~models.Q(approved_by=models.F("written_by")),
+                name="recipe_not_signed_by_its_writer",
+                violation_error_message=_("A recipe is signed by somebody else than its writer."),
+            ),
+        ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = [
+            pgtrigger.Protect(
+                name="signed_body_stays",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__state__in=["submitted", "approved", "withdrawn"])
+                & (
+                    pgtrigger.Q(old__body__df=pgtrigger.F("new__body"))
+                    | pgtrigger.Q(old__sha256__df=pgtrigger.F("new__sha256"))
+                ),
+            ),
+            pgtrigger.FSM(
+                name="state_path",
+                field="state",
+                transitions=[
+                    ("draft", "submitted"),
+                    ("submitted", "approved"),
+                    ("submitted", "draft"),
+                    ("submitted", "withdrawn"),
+                    ("approved", "withdrawn"),
+                ],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.recipe} v{self.number}"
+
+
+class Route(Named):
+    """An ordered list of operations; a new version is a new route."""
+
+    version = models.PositiveIntegerField(default=1)
+
+    objects = RouteQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("code",)
+
+
+class Operation(models.Model):
+    """One step of a route: a signed recipe on a kind of tool."""
+
+    route = models.ForeignKey(Route, on_delete=models.PROTECT, related_name="operations")
+    position = models.PositiveSmallIntegerField()
+    name_ko = models.CharField(max_length=60)
+    name_en = models.CharField(max_length=60)
+    tool_kind = models.SlugField(max_length=20)
+    recipe = models.ForeignKey(Recipe, on_delete=models.PROTECT, related_name="+")
+    is_measurement = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ("route", "position")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["route", "position"], name="operation_position_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name_ko if get_language() == "ko" else self.name_en

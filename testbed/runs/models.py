@@ -1,0 +1,299 @@
+"""Travelers, runs, steps, the hash-chained log, leases, and what a run leaves behind."""
+
+import uuid
+from typing import Any, ClassVar
+
+import pgtrigger
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from testbed.booking.models import Booking
+from testbed.material.models import Lot, SubstrateState, Wafer
+from testbed.people.models import Company, User
+from testbed.process.models import Operation, RecipeVersion, Route
+from testbed.runs.querysets import (
+    DataQuerySet,
+    RunEventQuerySet,
+    RunQuerySet,
+    StepQuerySet,
+    TravelerQuerySet,
+)
+from testbed.runs.states import RUN_PATHS, STEP_PATHS, RunState, StepState, pairs
+from testbed.tools.models import Tool
+
+
+class Traveler(models.Model):
+    """A lot's way through one route; its runs may stand under several bookings."""
+
+    lot = models.ForeignKey(Lot, on_delete=models.PROTECT, related_name="travelers")
+    route = models.ForeignKey(Route, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = TravelerQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-pk",)
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["lot", "route"],
+                condition=models.Q(closed_at=None),
+                name="traveler_one_open_per_route",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.lot} · {self.route}"
+
+
+class Run(models.Model):
+    """One operation of a traveler on one tool: the document of what was done."""
+
+    traveler = models.ForeignKey(Traveler, on_delete=models.PROTECT, related_name="runs")
+    operation = models.ForeignKey(Operation, on_delete=models.PROTECT, related_name="runs")
+    booking = models.ForeignKey(Booking, on_delete=models.PROTECT, related_name="runs")
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="runs")
+    tool = models.ForeignKey(Tool, on_delete=models.PROTECT, related_name="runs")
+    recipe_version = models.ForeignKey(RecipeVersion, on_delete=models.PROTECT, related_name="+")
+    recipe_sha256 = models.CharField(max_length=64)
+    state = models.CharField(
+        max_length=12, choices=RunState.choices, default=RunState.QUEUED
+    )
+    started_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    tool_identity = models.JSONField(default=dict)
+    ask = models.CharField(
+        max_length=8,
+        blank=True,
+        choices=[("stop", _("Stop after this step")), ("abort", _("Abort now"))],
+        help_text="a person's wish, read by the worker before each write",
+    )
+    asked_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    safe_sent_at = models.DateTimeField(null=True, blank=True)
+    due_at = models.DateTimeField(null=True, blank=True, help_text="when the sweep rings")
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-pk",)
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["traveler", "operation"],
+                condition=~models.Q(state__in=["stopped", "aborted", "failed"]),
+                name="run_one_live_per_operation",
+                violation_error_message=_("This operation is already running or done."),
+            ),
+            models.UniqueConstraint(
+                fields=["tool"],
+                condition=models.Q(state__in=["queued", "setting_up", "running", "paused", "held"]),
+                name="run_one_open_per_tool",
+                violation_error_message=_("Another run is open on this tool."),
+            ),
+        ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = [
+            pgtrigger.FSM(name="state_path", field="state", transitions=pairs(RUN_PATHS)),
+        ]
+
+    def __str__(self) -> str:
+        return f"R{self.pk:05d}" if self.pk else "R-----"
+
+
+class RunWafer(models.Model):
+    """A wafer's part in a run, with its SEMI E90 state."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="run_wafers")
+    wafer = models.ForeignKey(Wafer, on_delete=models.PROTECT, related_name="run_wafers")
+    state = models.CharField(
+        max_length=20, choices=SubstrateState.choices, default=SubstrateState.NEEDS_PROCESSING
+    )
+
+    class Meta:
+        ordering = ("run", "wafer__slot")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["run", "wafer"], name="run_wafer_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.wafer_id}"
+
+
+class Step(models.Model):
+    """One exchange with the tool; its intent is committed before the wire is touched."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps")
+    seq = models.PositiveIntegerField()
+    kind = models.CharField(max_length=30)
+    title = models.CharField(max_length=120)
+    token = models.UUIDField(default=uuid.uuid4, unique=True)
+    wafer = models.ForeignKey(
+        Wafer, null=True, blank=True, on_delete=models.PROTECT, related_name="steps"
+    )
+    slot = models.PositiveSmallIntegerField(null=True, blank=True)
+    params = models.JSONField(default=dict)
+    after_unknown = models.CharField(max_length=10)
+    is_process = models.BooleanField(default=False)
+    state = models.CharField(
+        max_length=8, choices=StepState.choices, default=StepState.PENDING
+    )
+    handle = models.CharField(max_length=60, blank=True)
+    progress = models.FloatField(default=0)
+    message = models.CharField(max_length=300, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    intent_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = StepQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("run", "seq")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["run", "seq"], name="step_seq_once"),
+        ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = [
+            pgtrigger.FSM(name="state_path", field="state", transitions=pairs(STEP_PATHS)),
+            pgtrigger.Protect(
+                name="done_stays_done",
+                operation=pgtrigger.Delete,
+                condition=pgtrigger.Q(old__state__in=["intent", "sent", "done", "unknown"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}.{self.seq} {self.title}"
+
+
+class RunEvent(models.Model):
+    """A line of the run's log; each hashes the one before (see `testbed.runs.log`)."""
+
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="events")
+    seq = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    actor = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=40)
+    data = models.JSONField(default=dict)
+    previous_hash = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+
+    objects = RunEventQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("run", "seq")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["run", "seq"], name="run_event_seq_once"),
+        ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = [
+            pgtrigger.Protect(
+                name="append_only", operation=pgtrigger.Update | pgtrigger.Delete
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}#{self.seq} {self.kind}"
+
+
+class Lease(models.Model):
+    """Who may write to a tool now. One row a tool; `epoch` grows with every claim."""
+
+    tool = models.OneToOneField(Tool, on_delete=models.CASCADE, related_name="lease")
+    run = models.ForeignKey(Run, null=True, blank=True, on_delete=models.SET_NULL)
+    holder = models.CharField(max_length=80, blank=True)
+    epoch = models.PositiveBigIntegerField(default=0)
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.tool_id} {self.holder} #{self.epoch}"
+
+
+class WireLog(models.Model):
+    """The exchanges on the wire around a failure, kept with the run."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="wire_logs")
+    step = models.ForeignKey(Step, null=True, on_delete=models.CASCADE, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+    exchanges = models.JSONField()
+
+    class Meta:
+        ordering = ("run", "pk")
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.at}"
+
+
+class Quality(models.TextChoices):
+    GOOD = "good", _("Good")
+    LATE = "late", _("Late")
+    OUT_OF_RANGE = "out_of_range", _("Out of range")
+    STALE = "stale", _("Stale")
+
+
+class Datum(models.Model):
+    """What every recorded value carries: its run, step, wafer, key and unit."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="%(class)s_set")
+    step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="+")
+    wafer = models.ForeignKey(Wafer, null=True, blank=True, on_delete=models.PROTECT)
+    key = models.CharField(max_length=40)
+    unit = models.CharField(max_length=20, blank=True)
+    quality = models.CharField(
+        max_length=12, choices=Quality.choices, default=Quality.GOOD
+    )
+
+    objects = DataQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+
+class Reading(Datum):
+    """One number from a tool."""
+
+    value = models.FloatField()
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("run", "pk")
+
+
+class SiteReading(Datum):
+    """One number at a place on a wafer: field column/row (0,0 = centre), mm from the centre."""
+
+    value = models.FloatField()
+    field_col = models.SmallIntegerField()
+    field_row = models.SmallIntegerField()
+    x_mm = models.FloatField()
+    y_mm = models.FloatField()
+
+    class Meta:
+        ordering = ("run", "wafer", "field_row", "field_col")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["step", "wafer", "key", "field_col", "field_row"],
+                name="site_reading_once",
+            ),
+        ]
+
+
+class TraceBlock(Datum):
+    """float32 samples at an even spacing, zlib-compressed, with their envelope and SHA-256."""
+
+    t0_s = models.FloatField()
+    dt_s = models.FloatField()
+    count = models.PositiveIntegerField()
+    minimum = models.FloatField()
+    maximum = models.FloatField()
+    mean = models.FloatField()
+    sha256 = models.CharField(max_length=64)
+    samples = models.BinaryField()
+
+    class Meta:
+        ordering = ("run", "wafer", "key", "t0_s")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["step", "key", "t0_s"], name="trace_block_once"
+            ),
+        ]

@@ -1,0 +1,33 @@
+"""Reads of runs and their data; a company sees its own, the staff see all."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from testbed.people.querysets import CompanyOwnedQuerySet
+
+
+class TravelerQuerySet(CompanyOwnedQuerySet):
+    company_path = "lot__company"
+
+
+class RunQuerySet(CompanyOwnedQuerySet):
+    def open(self) -> Self:
+        return self.filter(state__in=["queued", "setting_up", "running", "paused", "held"])
+
+    def with_names(self) -> Self:
+        return self.select_related(
+            "tool", "operation", "traveler__lot", "booking", "company", "started_by"
+        )
+
+
+class StepQuerySet(CompanyOwnedQuerySet):
+    company_path = "run__company"
+
+
+class RunEventQuerySet(CompanyOwnedQuerySet):
+    company_path = "run__company"
+
+
+class DataQuerySet(CompanyOwnedQuerySet):
+    company_path = "run__company"

@@ -1,0 +1,224 @@
+"""Settings, read from the environment; every variable has a default that serves `make up`."""
+
+from pathlib import Path
+from typing import Any
+
+import environ
+from csp.constants import NONE, SELF
+from django.utils.translation import gettext_lazy as _
+
+from testbed.ops import embedded
+from testbed.ops.secret import secret_key
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.FileAwareEnv()
+
+DEBUG = env.bool("TESTBED_DEBUG", default=False)
+SECRET_KEY = env.str("TESTBED_SECRET_KEY", default="") or secret_key(embedded.data_folder())
+ALLOWED_HOSTS = env.list("TESTBED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", "testserver"])
+CSRF_TRUSTED_ORIGINS = env.list("TESTBED_ORIGINS", default=[])
+HTTPS = env.bool("TESTBED_HTTPS", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+
+INSTALLED_APPS = [
+    "testbed.people",
+    "testbed.tools",
+    "testbed.material",
+    "testbed.process",
+    "testbed.prices",
+    "testbed.booking",
+    "testbed.runs",
+    "testbed.results",
+    "testbed.usage",
+    "testbed.api",
+    "testbed.web",
+    "testbed.ops",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "csp",
+    "django_htmx",
+    "django_structlog",
+    "pgtrigger",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "testbed.web.refusals.RefusalMiddleware",
+]
+
+ROOT_URLCONF = "testbed.urls"
+ASGI_APPLICATION = "testbed.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "testbed.web.context.frame",
+            ],
+        },
+    }
+]
+
+# -- database ------------------------------------------------------------------------------------
+URLS = embedded.urls()
+DATABASES: dict[str, Any] = {
+    "default": env.db_url_config(env.str("DATABASE_URL", default="") or URLS.database)
+}
+# A pool serves the web's short-lived threads; a worker forks and must not inherit sockets.
+WEB_POOL = env.bool("TESTBED_WEB_POOL", default=False)
+DATABASES["default"]["CONN_MAX_AGE"] = 0 if WEB_POOL else env.int("TESTBED_CONN_MAX_AGE", 60)
+DATABASES["default"]["OPTIONS"] = {
+    "options": f"-c statement_timeout={env.int('TESTBED_STATEMENT_TIMEOUT_MS', 15_000)}",
+    **({"pool": {"min_size": 1, "max_size": 16, "timeout": 10}} if WEB_POOL else {}),
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# -- Valkey: broker, cache, live updates -----------------------------------------------------------
+VALKEY_URL = env.str("VALKEY_URL", default="") or URLS.valkey
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": VALKEY_URL,
+        "KEY_PREFIX": env.str("TESTBED_CACHE_PREFIX", default="testbed"),
+    }
+}
+CELERY_BROKER_URL = VALKEY_URL
+
+# -- people --------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "people.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_ADAPTER = "testbed.people.signin.ClosedDoorAdapter"
+ACCOUNT_RATE_LIMITS = {"login": "60/m/ip", "login_failed": "10/m/ip,5/5m/key"}
+ACCOUNT_SESSION_REMEMBER = False
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+ACCOUNT_LOGOUT_REDIRECT_URL = "home"
+EMAIL_BACKEND = env.str(
+    "TESTBED_EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend"
+)
+
+# -- language, time, money -------------------------------------------------------------------------
+LANGUAGE_CODE = "ko"
+LANGUAGES = [("ko", _("Korean")), ("en", _("English"))]
+TIME_ZONE = "Asia/Seoul"
+USE_TZ = True
+FORMAT_MODULE_PATH = ["testbed.web.formats"]
+
+# -- static files and the content policy -----------------------------------------------------------
+STATIC_URL = "static/"
+STATIC_ROOT = embedded.data_folder() / "static"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+        "object-src": [NONE],
+    }
+}
+
+# -- API -----------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "testbed.api.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "testbed.api.pagination.Pages",
+    "PAGE_SIZE": 50,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "testbed.api.errors.handle",
+    "DEFAULT_THROTTLE_RATES": {"sign_in": env.str("TESTBED_SIGN_IN_RATE", default="20/min")},
+    "UNICODE_JSON": True,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Testbed API",
+    "VERSION": "1",
+    "DESCRIPTION": "Booking, runs, results and usage of a 300 mm semiconductor testbed.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "RunState": "testbed.runs.states.RunState",
+        "StepState": "testbed.runs.states.StepState",
+        "BookingState": "testbed.booking.models.BookingState",
+        "LotState": "testbed.material.models.LotState",
+        "RecipeState": "testbed.process.models.RecipeState",
+        "E10State": "testbed.tools.models.E10State",
+    },
+}
+
+# -- the facility ----------------------------------------------------------------------------------
+# Where the simulated fab takes orders (host:port); empty when the tools are real.
+SIMULATED_FAB_CONTROL = env.str("TESTBED_FAB_CONTROL", default="")
+# How many times faster than a real clock the simulated tools run.
+FAB_CLOCK_SCALE = env.float("TESTBED_FAB_SCALE", default=1.0)
+LEASE_TTL_S = env.float("TESTBED_LEASE_TTL_S", default=30.0)
+LEASE_HEARTBEAT_S = env.float("TESTBED_LEASE_HEARTBEAT_S", default=5.0)
+SWEEP_EVERY_S = env.float("TESTBED_SWEEP_EVERY_S", default=15.0)
+WIRE_TIMEOUT_S = env.float("TESTBED_WIRE_TIMEOUT_S", default=5.0)
+HOLD_MINUTES = env.int("TESTBED_HOLD_MINUTES", default=10)
+
+DJANGO_STRUCTLOG_CELERY_ENABLED = False
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["console"], "level": env.str("TESTBED_LOG_LEVEL", default="WARNING")},
+}

@@ -1,0 +1,32 @@
+"""Reads of tools and their states. The catalogue is public to everybody who is signed in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+
+if TYPE_CHECKING:
+    from testbed.people.querysets import Viewer
+    from testbed.tools.models import StateSpan, Tool  # noqa: F401 - named in the generics
+
+
+class ToolQuerySet(models.QuerySet["Tool"]):
+    def visible_to(self, user: Viewer) -> Self:
+        return self if user.is_authenticated else self.none()
+
+    def with_state(self) -> Self:
+        """Adds `state`, `state_since` and `state_reason` from the open span (one query)."""
+        from testbed.tools.models import StateSpan
+
+        open_span = StateSpan.objects.filter(tool=models.OuterRef("pk"), ended_at=None)
+        return self.annotate(
+            state=models.Subquery(open_span.values("state")[:1]),
+            state_since=models.Subquery(open_span.values("started_at")[:1]),
+            state_reason=models.Subquery(open_span.values("reason")[:1]),
+        )
+
+
+class StateSpanQuerySet(models.QuerySet["StateSpan"]):
+    def visible_to(self, user: Viewer) -> Self:
+        return self if user.is_authenticated else self.none()

@@ -1,0 +1,61 @@
+"""One database transaction, tried again when PostgreSQL asks for it, its errors put into words."""
+
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
+from django.utils.translation import gettext_lazy as _
+
+from testbed.refusals import Refusal
+
+Result = TypeVar("Result")
+AGAIN = frozenset({"40P01", "40001", "55P03"})  # deadlock, serialisation, lock not available
+TRIES = 3
+LOCK_TIMEOUT_MS = 3_000
+
+
+def sqlstate(error: DatabaseError) -> str:
+    """The five-character SQLSTATE behind a Django database error, or an empty string."""
+    return getattr(error.__cause__, "sqlstate", None) or ""
+
+
+def constraint_name(error: DatabaseError) -> str:
+    """The constraint that was broken, or an empty string."""
+    diagnostics = getattr(error.__cause__, "diag", None)
+    return getattr(diagnostics, "constraint_name", None) or ""
+
+
+def in_transaction(work: Callable[[], Result]) -> Result:
+    """Run `work` atomically with a lock timeout; deadlocks and lock waits are tried up to 3 times.
+
+    Inside another transaction nothing can be tried again, so `work` then runs once.
+    Raises Refusal("busy") when the database stays busy.
+    """
+    if connection.in_atomic_block:
+        return _once(work)
+    for attempt in range(TRIES):
+        try:
+            return _once(work)
+        except OperationalError as error:
+            if sqlstate(error) not in AGAIN:
+                raise
+            time.sleep(random.uniform(0.01, 0.05) * (attempt + 1))  # noqa: S311 - a jitter
+    raise Refusal(
+        "busy",
+        _("Many people are booking this tool right now, so nothing was changed."),
+        next_step=_("Wait a few seconds and try again."),
+    )
+
+
+def _once(work: Callable[[], Result]) -> Result:
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+        return work()
+
+
+def broken_constraint(error: IntegrityError) -> tuple[str, str]:
+    """(sqlstate, constraint name) of an integrity error."""
+    return sqlstate(error), constraint_name(error)

@@ -1,0 +1,154 @@
+"""The cast and the smallest facility that every test may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import time
+from typing import Any
+
+import pytest
+from django.test import Client
+from rest_framework.test import APIClient
+
+from testbed.people import tokens
+from testbed.people.models import Company, Role, Sector, SizeClass, User
+from testbed.tools import states
+from testbed.tools.models import Area, Cell, ContaminationClass, E10State, Tool
+
+PASSWORD = "a long enough sentence"
+
+
+def make_user(email: str, role: Role, company: Company | None = None) -> User:
+    return User.objects.create_user(
+        email=email, password=PASSWORD, name=email.split("@")[0], role=role, company=company
+    )
+
+
+@pytest.fixture
+def company_a(db: None) -> Company:
+    """A small resist maker: alice's and bob's company."""
+    return Company.objects.create(
+        name_ko="가온소재",
+        name_en="Gaon Materials",
+        business_number="9998100010",
+        sector=Sector.MATERIALS,
+        size_class=SizeClass.SME,
+    )
+
+
+@pytest.fixture
+def company_b(db: None) -> Company:
+    """A large parts maker: charlie's company, the stranger to company A."""
+    return Company.objects.create(
+        name_ko="누리부품",
+        name_en="Nuri Parts",
+        business_number="9998100100",
+        sector=Sector.PARTS,
+        size_class=SizeClass.LARGE,
+    )
+
+
+@pytest.fixture
+def alice(company_a: Company) -> User:
+    return make_user("alice@gaon.example", Role.ENGINEER, company_a)
+
+
+@pytest.fixture
+def bob(company_a: Company) -> User:
+    return make_user("bob@gaon.example", Role.READER, company_a)
+
+
+@pytest.fixture
+def charlie(company_b: Company) -> User:
+    return make_user("charlie@nuri.example", Role.ENGINEER, company_b)
+
+
+@pytest.fixture
+def technician(db: None) -> User:
+    return make_user("technician@testbed.example", Role.TECHNICIAN)
+
+
+@pytest.fixture
+def process_engineer(db: None) -> User:
+    return make_user("process@testbed.example", Role.PROCESS_ENGINEER)
+
+
+@pytest.fixture
+def administrator(db: None) -> User:
+    return make_user("admin@testbed.example", Role.ADMINISTRATOR)
+
+
+@pytest.fixture
+def auditor(db: None) -> User:
+    return make_user("auditor@testbed.example", Role.AUDITOR)
+
+
+def make_tool(code: str, **fields: Any) -> Tool:
+    """A tool that is open around the clock, in STANDBY, unless `fields` say otherwise."""
+    defaults: dict[str, Any] = {
+        "name_ko": code,
+        "name_en": code,
+        "kind": code.split("-")[0],
+        "area": Area.LITHO,
+        "contamination_class": ContaminationClass.FEOL,
+        "rate_won_per_hour": 600_000,
+        "opens_at": time(0),
+        "closes_at": time(0),
+        "works_weekends": True,
+        "registration_number": f"NFEC-{code}",
+        "serial": f"SN-{code}",
+    }
+    tool = Tool.objects.create(code=code, **defaults | fields)
+    states.enter(tool=tool, state=E10State.STANDBY)
+    return tool
+
+
+@pytest.fixture
+def litho_cell(db: None) -> Cell:
+    return Cell.objects.create(code="litho", name_ko="노광 셀", name_en="Litho cell")
+
+
+@pytest.fixture
+def track(litho_cell: Cell) -> Tool:
+    return make_tool("track", cell=litho_cell, name_ko="트랙", name_en="Track")
+
+
+@pytest.fixture
+def scanner(litho_cell: Cell) -> Tool:
+    return make_tool(
+        "scanner",
+        cell=litho_cell,
+        name_ko="ArF 액침 스캐너",
+        name_en="ArF immersion scanner",
+        rate_won_per_hour=2_400_000,
+    )
+
+
+@pytest.fixture
+def cd_sem(db: None) -> Tool:
+    return make_tool("cd_sem", area=Area.METROLOGY, rate_won_per_hour=350_000, name_en="CD-SEM")
+
+
+@pytest.fixture
+def sign_in(client: Client) -> Callable[[User], Client]:
+    """A page client signed in as the given person (a fresh one on each call)."""
+
+    def signed_in(user: User) -> Client:
+        fresh = Client()
+        fresh.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        return fresh
+
+    return signed_in
+
+
+@pytest.fixture
+def api(db: None) -> Callable[[User], APIClient]:
+    """An API client with a real bearer token of the given person."""
+
+    def with_token(user: User) -> APIClient:
+        _token, key = tokens.issue(actor=user, name="test")
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {key}")
+        return client
+
+    return with_token
