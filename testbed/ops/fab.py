@@ -40,7 +40,7 @@ CONNECTED = (
 
 
 class ToolEntry(TypedDict):
-    """One tool in the fab's configuration."""
+    """One tool in the fab's configuration; a port for each wire."""
 
     kind: str
     name: str
@@ -63,29 +63,81 @@ def config_path(data: Path) -> Path:
     return data / "fab.json"
 
 
-def configure(data: Path, *, scale: float, keep_ports: bool = False) -> Configuration:
-    """Write the fab's configuration and return it; ports kept from last time where still free.
+def configure(data: Path, *, scale: float) -> Configuration:
+    """Write the fab's configuration and return it, with last time's ports where still free.
 
-    keep_ports: the fab is running and holds them itself. Raises Trouble.
+    scale: how many times faster than a real clock the tools run. Raises Trouble.
     """
     make_data_folder(data)
-    earlier = _earlier_ports(data)
-    chosen: set[int] = set()
-
-    def port(name: str) -> int:
-        before = earlier.get(name, 0)
-        usable = before and before not in chosen and (keep_ports or port_is_free(before))
-        number = before if usable else free_port()
-        while number in chosen:
-            number = free_port()
-        chosen.add(number)
-        return number
-
+    ports = _Ports(read(data))
+    tools = [_tool_entry(tool, index, ports) for index, tool in enumerate(CONNECTED)]
     configuration: Configuration = {
-        "control": port("control"),
+        "control": ports.take("control"),
         "scale": scale,
         "seed": SEED,
-        "tools": [_tool(tool, index, port) for index, tool in enumerate(CONNECTED)],
+        "tools": tools,
     }
     write_json(config_path(data), configuration)
     return configuration
+
+
+def read(data: Path) -> Configuration | None:
+    """The fab's configuration, or None before the first `make up`."""
+    try:
+        configuration: Configuration = json.loads(config_path(data).read_text())
+    except (OSError, json.JSONDecodeError):
+        return None
+    return configuration
+
+
+def control_address(configuration: Configuration) -> str:
+    """host:port of the fab's control channel."""
+    return f"127.0.0.1:{configuration['control']}"
+
+
+def resources(configuration: Configuration) -> dict[str, str]:
+    """The VISA resource name of each connected tool, by its code in the catalogue."""
+    wires = {entry["name"]: entry["wires"] for entry in configuration["tools"]}
+    return {tool.code: resource(tool.wire, wires[tool.code][tool.wire]) for tool in CONNECTED}
+
+
+def resource(wire: str, port: int) -> str:
+    """The VISA resource name of a wire on a port of this machine."""
+    return {
+        "hislip": f"TCPIP::127.0.0.1::hislip0,{port}::INSTR",
+        "vxi11": f"TCPIP::127.0.0.1,{port}::inst0::INSTR",
+        "socket": f"TCPIP::127.0.0.1::{port}::SOCKET",
+    }[wire]
+
+
+class _Ports:
+    """Ports by name: last time's where still free, others chosen anew, none twice."""
+
+    def __init__(self, earlier: Configuration | None) -> None:
+        self._earlier = dict(_named_ports(earlier)) if earlier else {}
+        self._taken: set[int] = set()
+
+    def take(self, name: str) -> int:
+        before = self._earlier.get(name, 0)
+        port = before if before and port_is_free(before) else free_port()
+        while port in self._taken:
+            port = free_port()
+        self._taken.add(port)
+        return port
+
+
+def _named_ports(configuration: Configuration) -> list[tuple[str, int]]:
+    named = [("control", configuration["control"])]
+    for entry in configuration["tools"]:
+        named += [(f"{entry['name']}.{wire}", port) for wire, port in entry["wires"].items()]
+    return named
+
+
+def _tool_entry(tool: Connected, index: int, ports: _Ports) -> ToolEntry:
+    return {
+        "kind": tool.kind,
+        "name": tool.code,
+        "serial": tool.serial,
+        "seed": SEED + index,
+        "wires": {wire: ports.take(f"{tool.code}.{wire}") for wire in WIRES},
+    }

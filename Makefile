@@ -1,0 +1,37 @@
+# make up · make up ONCE=1 · make test · make lint · make bench [ONLY=prefix]
+# make requirements · make clean
+PYTHON = python3
+ONCE =
+ONLY =
+UV = uv==0.9.7
+BOOTSTRAP = $(PYTHON) -I testbed/ops/bootstrap.py
+IN = .venv/bin/python
+COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
+
+.PHONY: up test lint bench requirements clean
+
+up:
+	@$(BOOTSTRAP) run
+	@$(IN) -m testbed.ops.up $(if $(ONCE),--once)
+
+test:
+	@$(BOOTSTRAP) dev
+	@$(IN) -m testbed.ops.testing $(TESTS)
+
+lint:
+	@$(BOOTSTRAP) dev
+	@$(IN) -m testbed.ops.lint
+
+bench:
+	@$(BOOTSTRAP) dev
+	@$(IN) -m bench $(ONLY)
+
+requirements:
+	@$(BOOTSTRAP) dev
+	@$(IN) -m pip install --quiet --disable-pip-version-check $(UV)
+	@$(COMPILE) requirements.in -o requirements.txt
+	@$(COMPILE) requirements-dev.in -o requirements-dev.txt
+
+clean:
+	@$(IN) -m testbed.ops.clean
