@@ -1,3 +1,15 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from testbed.process import views
+
+urlpatterns = [
+    path("recipes/", views.recipes, name="recipes"),
+    path("recipes/new/", views.new_recipe, name="new_recipe"),
+    path("recipes/<slug:code>/", views.recipe, name="recipe"),
+    path("recipes/<slug:code>/versions/new/", views.new_version, name="new_recipe_version"),
+    path(
+        "recipes/<slug:code>/versions/<int:number>/<slug:verb>/",
+        views.move_version,
+        name="move_recipe_version",
+    ),
+]

@@ -1,0 +1,38 @@
+"""JSON that PostgreSQL can store: no NUL characters, no lone surrogates."""
+
+from collections.abc import Mapping
+from typing import IO, Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import JSONParser
+
+
+class StorableJSONParser(JSONParser):
+    """Refuses text that no database column can hold, with a sentence instead of a 500."""
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        try:
+            data = super().parse(stream, media_type, parser_context)
+        except RecursionError as error:
+            raise ParseError(_("The JSON is nested too deeply.")) from error
+        _refuse_unstorable(data)
+        return data
+
+
+def _refuse_unstorable(value: Any) -> None:
+    if isinstance(value, str):
+        if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise ParseError(_("Text must not contain NUL or broken characters."))
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            _refuse_unstorable(key)
+            _refuse_unstorable(part)
+    elif isinstance(value, list):
+        for part in value:
+            _refuse_unstorable(part)

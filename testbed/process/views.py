@@ -1,0 +1,162 @@
+"""Pages of recipes: the list, one recipe with its versions, write, submit, sign."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from instruments.catalogue import TOOLS
+from testbed.people.permissions import demand, may
+from testbed.process import versions
+from testbed.process.models import Recipe, RecipeVersion, Route
+from testbed.refusals import Refusal
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+VERBS = {"submit": versions.submit, "approve": versions.approve}
+
+
+class RecipeForm(forms.Form):
+    """What a new recipe is called and for which tool."""
+
+    code = forms.SlugField(label=gettext_lazy("Code"), max_length=40)
+    title = forms.CharField(label=gettext_lazy("Title"), max_length=80)
+    tool_kind = forms.ChoiceField(
+        label=gettext_lazy("Tool"), choices=[(kind, tool.title) for kind, tool in TOOLS.items()]
+    )
+
+
+class VersionForm(forms.Form):
+    """The body of a version, as JSON of the tool's own schema."""
+
+    body = forms.JSONField(
+        label=gettext_lazy("Settings (JSON)"),
+        widget=forms.Textarea(attrs={"rows": 16, "spellcheck": "false"}),
+    )
+
+    def clean_body(self) -> dict[str, Any]:
+        body = self.cleaned_data["body"]
+        if not isinstance(body, dict):
+            raise forms.ValidationError(_("The settings are an object: {“name”: value, …}."))
+        return body
+
+
+@require_GET
+@login_required
+def recipes(request: HttpRequest) -> HttpResponse:
+    rows = Recipe.objects.visible_to(request.user).select_related("company")
+    return render(
+        request,
+        "process/recipes.html",
+        {
+            "recipes": rows.prefetch_related("versions"),
+            "routes": Route.objects.visible_to(request.user).prefetch_related(
+                "operations__recipe"
+            ),
+            "may_write": may(request.user, "write_recipe"),
+        },
+    )
+
+
+@require_GET
+@login_required
+def recipe(request: HttpRequest, code: str) -> HttpResponse:
+    found = get_object_or_404(
+        Recipe.objects.visible_to(request.user).select_related("company"), code=code
+    )
+    is_own = request.user.is_staff_member or found.company_id == request.user.company_id
+    return render(
+        request,
+        "process/recipe.html",
+        {
+            "recipe": found,
+            "versions": [
+                (version, json.dumps(version.body, indent=2, ensure_ascii=False))
+                for version in found.versions.select_related("written_by", "approved_by")
+            ],
+            "may_write": is_own and may(request.user, "write_recipe"),
+            "may_approve": may(request.user, "approve_recipe"),
+        },
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def new_recipe(request: HttpRequest) -> HttpResponse:
+    demand(request.user, "write_recipe")
+    form = RecipeForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = versions.create_recipe(actor=request.user, **form.cleaned_data)
+        except Refusal as refusal:
+            _show(form, refusal)
+        else:
+            return redirect("new_recipe_version", code=made.code)
+    status = 422 if form.errors else 200
+    return render(request, "process/new_recipe.html", {"form": form}, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def new_version(request: HttpRequest, code: str) -> HttpResponse:
+    demand(request.user, "write_recipe")
+    found = get_object_or_404(Recipe.objects.visible_to(request.user), code=code)
+    newest = found.versions.order_by("-number").first()
+    form = VersionForm(request.POST or None, initial={"body": newest.body if newest else {}})
+    if request.method == "POST" and form.is_valid():
+        try:
+            versions.write_version(
+                actor=request.user, recipe=found, body=form.cleaned_data["body"]
+            )
+        except Refusal as refusal:
+            _show(form, refusal)
+        else:
+            return redirect("recipe", code=code)
+    return render(
+        request,
+        "process/new_version.html",
+        {
+            "form": form,
+            "recipe": found,
+            "schema": json.dumps(TOOLS[found.tool_kind].program.schema(), indent=2),
+        },
+        status=422 if form.errors else 200,
+    )
+
+
+@require_POST
+@login_required
+def move_version(request: HttpRequest, code: str, number: int, verb: str) -> HttpResponse:
+    if verb not in VERBS:
+        raise Http404
+    version = get_object_or_404(
+        RecipeVersion.objects.visible_to(request.user).select_related("recipe"),
+        recipe__code=code,
+        number=number,
+    )
+    try:
+        VERBS[verb](actor=request.user, version=version)
+    except Refusal as refusal:
+        messages.error(request, f"{refusal.message} {refusal.next_step}")
+    else:
+        messages.success(request, _("Version %(number)s: done.") % {"number": number})
+    return redirect("recipe", code=code)
+
+
+def _show(form: forms.Form, refusal: Refusal) -> None:
+    """Put a refusal's sentences beside the fields they speak of."""
+    form.add_error(None, f"{refusal.message} {refusal.next_step}".strip())
+    for name, sentences in refusal.fields.items():
+        target = name if name in form.fields else None
+        prefix = "" if target else f"{name}: "
+        form.add_error(target, [f"{prefix}{sentence}" for sentence in sentences])
