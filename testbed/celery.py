@@ -44,6 +44,9 @@ def background_task(function: Callable[..., Any]) -> Any:
     """An idempotent task (mail, settlement, sweeps): acknowledged late, with a backoff."""
     return app.task(
         acks_late=True,
+        # Below the visibility timeout, or the broker would hand it out a second time.
+        time_limit=600,
+        soft_time_limit=540,
         autoretry_for=(OSError,),
         retry_backoff=True,
         max_retries=5,

@@ -4,3 +4,6 @@ from django.apps import AppConfig
 class OpsConfig(AppConfig):
     name = "testbed.ops"
     label = "ops"
+
+    def ready(self) -> None:
+        from testbed.ops import checks  # noqa: F401 - registers them

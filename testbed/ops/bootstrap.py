@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -97,7 +98,7 @@ def quiet_apt(*packages: str) -> None:
 
 
 @contextlib.contextmanager
-def alone():
+def alone() -> Iterator[None]:
     """One installation at a time in this repository; a second one waits for the first."""
     folder = REPOSITORY / "var"
     folder.mkdir(exist_ok=True)
@@ -160,9 +161,7 @@ def digest(path: Path) -> str:
 
 def finish(command: list[str], ko: str, en: str) -> None:
     """Run a command to its end; raise Sorry with its last lines when it fails."""
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True
-    )
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         if "No space left" in done.stdout:
             raise Sorry(
@@ -174,7 +173,7 @@ def finish(command: list[str], ko: str, en: str) -> None:
 
 
 @contextlib.contextmanager
-def progress(title: str):
+def progress(title: str) -> Iterator[None]:
     """One line on the terminal: what is being done, then how long it took."""
     began = time.monotonic()
     print(title, end=" … ", flush=True)

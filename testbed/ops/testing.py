@@ -1,0 +1,33 @@
+"""`make test`: Chromium where it can be had, then every test, in random order, on two cores.
+
+python -m testbed.ops.testing [pytest's own arguments]
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from testbed.ops import chromium
+from testbed.ops.embedded import REPOSITORY
+
+
+def main(arguments: list[str]) -> int:
+    """Run the tests; pytest's exit code."""
+    if chromium.find() is None:
+        print("Chromium … ", end="", flush=True)
+        path = chromium.install()
+        print(path or "없음: 브라우저 시험을 건너뜁니다 · none: browser tests are skipped")
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", *arguments]
+    child = subprocess.Popen(command, cwd=REPOSITORY, env=dict(os.environ))
+    while True:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            # The terminal told pytest too, which stops its servers before it ends.
+            continue
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
