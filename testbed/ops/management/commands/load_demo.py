@@ -1,0 +1,23 @@
+"""`manage.py load_demo`: the demo facility; running it again changes nothing that is there."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db import transaction
+
+from testbed.ops.demo import floor, people, recipes
+
+
+class Command(BaseCommand):
+    help = "Loads the demo facility: tools, companies, people, carriers, recipes, a route."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with transaction.atomic():
+            cast = people.load()
+            floor.load()
+            recipes.load(
+                author=cast["author@testbed.example"], signer=cast["process@testbed.example"]
+            )
+        self.stdout.write("데모 로그인 · Demo sign-ins")
+        for person in people.CAST:
+            self.stdout.write(f"{person.email:30s} {people.PASSWORD}   {person.role.value}")
