@@ -19,6 +19,7 @@ from testbed.ops.trouble import Trouble, from_os_error
 
 POWERLESS = ("testbed", "nobody")
 STATE_ROOT = Path("/var/lib")
+HOME_NOTE = "server-home"
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,11 @@ def server_home(data: Path, account: Account) -> Path:
     `data` itself when the account reaches it; otherwise /var/lib/testbed-<hash>. The choice
     is written into `data` so that it stays when somebody changes a permission above it.
     """
-    note = data / "server-home"
+    note = data / HOME_NOTE
     if note.exists():
         home = Path(note.read_text().strip())
     else:
-        home = data if account.uid is None or account.reaches(data) else _away(data)
+        home = data if account.uid is None or account.reaches(data) else away(data)
         note.write_text(f"{home}\n")
     try:
         _make_home(home, account, own=home != data)
@@ -93,7 +94,8 @@ def server_home(data: Path, account: Account) -> Path:
     return home
 
 
-def _away(data: Path) -> Path:
+def away(data: Path) -> Path:
+    """The folder for servers whose account cannot reach `data`."""
     short = hashlib.sha256(str(data).encode()).hexdigest()[:12]
     return STATE_ROOT / f"testbed-{short}"
 

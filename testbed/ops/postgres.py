@@ -360,7 +360,7 @@ def _translate(said: str, cluster: Cluster) -> Trouble:
             f"{cluster.home}의 PostgreSQL 파일에 대한 권한이 없습니다(다른 사용자 소유)."
             " 그 사용자로 시작하거나 TESTBED_DATA에 다른 폴더를 지정하십시오.",
         )
-    lines = [line for line in said.splitlines() if "FATAL" in line or "error:" in line.lower()]
+    lines = [line for line in said.splitlines() if "FATAL:" in line or "error:" in line.lower()]
     trouble = _unusable(cluster)
-    reason = lines[-1].strip() if lines else ""
+    reason = lines[-1].rpartition("FATAL:")[2].strip() if lines else ""
     return Trouble(f"{trouble.en} {reason}".strip(), f"{trouble.ko} {reason}".strip())
