@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, TextIO
 
@@ -27,20 +28,33 @@ from testbed.ops.trouble import Trouble, from_os_error
 KEEPER = "up"
 PREPARE_S = 120.0
 READY_S = 60.0
-SAMPLE_S = 150.0
+SAMPLE_S = 300.0
 FAB_SCALE = "60"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run starts: the first line of the Procfile, the preparations (name, title,
+    command) one after the other, the other lines, then the sample job."""
+
+    procfile: Path = REPOSITORY / "Procfile"
+    preparations: tuple[tuple[str, str, str], ...] = (
+        ("migrate", "데이터베이스 구조 · Database schema", "$PYTHON manage.py migrate --no-input"),
+        ("load_demo", "데모 시설 · Demo facility", "$PYTHON manage.py load_demo"),
+    )
+    sample: str = "$PYTHON -m testbed.ops.carry $ADDRESS"
 
 
 class Stopped(BaseException):
     """Somebody asked us to stop."""
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], plan: Plan = Plan()) -> int:
     """Run until stopped; with --once until the sample job ends. 0, or 1 with a sentence."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop_asked)
     try:
-        return Up(embedded.data_folder(), once="--once" in arguments).run()
+        return Up(embedded.data_folder(), plan, once="--once" in arguments).run()
     except Trouble as trouble:
         print(f"\n{trouble}", file=sys.stderr, flush=True)
         return 1
@@ -58,8 +72,9 @@ def _stop_asked(number: int, frame: object) -> NoReturn:
 class Up:
     """One `make up` of a data folder."""
 
-    def __init__(self, data: Path, *, once: bool, out: TextIO = sys.stdout) -> None:
+    def __init__(self, data: Path, plan: Plan, *, once: bool, out: TextIO = sys.stdout) -> None:
         self.data = data
+        self.plan = plan
         self.once = once
         self.out = out
         self.port = _port()
@@ -111,11 +126,11 @@ class Up:
             )
         self._servers()
         self._environment()
-        lines = {line.name: line for line in read_procfile(REPOSITORY / "Procfile")}
-        self.supervisor.start(lines.pop("fab"))
-        self._prepare("migrate", "데이터베이스 구조 · Database schema", ["migrate", "--no-input"])
-        self._prepare("load_demo", "데모 시설 · Demo facility", ["load_demo"])
-        for line in lines.values():
+        first, *others = read_procfile(self.plan.procfile)
+        self.supervisor.start(first)
+        for name, title, command in self.plan.preparations:
+            self._prepare(title, Line(name, command))
+        for line in others:
             self.supervisor.start(line)
         with self.step("웹 서버 · Web"):
             self._wait_ready()
@@ -144,22 +159,22 @@ class Up:
             "PYTHON": sys.executable,
             "PYTHONUNBUFFERED": "1",
             "PORT": str(self.port),
+            "ADDRESS": self.address,
             "TESTBED_HOST": self.host,
             "TESTBED_DATA": str(self.data),
             "TESTBED_FAB_CONTROL": fab.control_address(configuration),
             "FAB_CONFIG": str(fab.config_path(self.data)),
         }
 
-    def _prepare(self, name: str, title: str, command: list[str]) -> None:
-        words = ["$PYTHON", "manage.py", *command]
+    def _prepare(self, title: str, line: Line) -> None:
         with self.step(title):
-            self.supervisor.start(Line(name, " ".join(words)))
-            if self.supervisor.finish(name, PREPARE_S):
-                log = self.supervisor.log(name)
+            self.supervisor.start(line)
+            if self.supervisor.finish(line.name, PREPARE_S):
+                log = self.supervisor.log(line.name)
                 tail = "\n  | ".join(last_lines(log)[-3:])
                 raise Trouble(
-                    f"'manage.py {name}' failed. Its log: {log}\n  | {tail}",
-                    f"'manage.py {name}' 단계가 실패했습니다.",
+                    f"The step '{line.name}' failed. Its log: {log}\n  | {tail}",
+                    f"'{line.name}' 단계가 실패했습니다.",
                 )
 
     def _wait_ready(self) -> None:
@@ -180,14 +195,14 @@ class Up:
     def _carry_sample(self) -> bool:
         """Carry the sample job in a process of its own; True when its result was right."""
         self.say("")
-        line = Line("sample-job", f"$PYTHON -m testbed.ops.carry {self.address}")
+        line = Line("sample-job", self.plan.sample)
         self.supervisor.start(line, on_terminal=True)
         return self.supervisor.finish(line.name, SAMPLE_S) == 0
 
     def _serve(self) -> NoReturn:
         self.say(f"\n주소 · Address: {self.address}")
-        # What load_demo said last: who may sign in.
-        for text in self.supervisor.log("load_demo").read_text().splitlines():
+        # The last preparation loads the demo and says who may sign in.
+        for text in last_lines(self.supervisor.log(self.plan.preparations[-1][0])):
             self.say(f"  {text}")
         self.say("중지하려면 Ctrl-C를 누르십시오. · Ctrl-C stops everything.")
         while True:
