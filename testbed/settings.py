@@ -134,6 +134,7 @@ ACCOUNT_SESSION_REMEMBER = False
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ACCOUNT_LOGOUT_REDIRECT_URL = "home"
+CSRF_FAILURE_VIEW = "testbed.web.views.csrf_failure"
 EMAIL_BACKEND = env.str(
     "TESTBED_EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend"
 )

@@ -16,6 +16,7 @@ urlpatterns = [
     path("", include("testbed.ops.urls")),
     path("", include("testbed.web.urls")),
 ]
+handler400 = "testbed.web.views.bad_request"
 handler403 = "testbed.web.views.forbidden"
 handler404 = "testbed.web.views.not_found"
 handler500 = "testbed.web.views.server_error"

@@ -1,6 +1,6 @@
 """The catalogue: areas, cells, tools, and each tool's line of SEMI E10 states."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.contrib.postgres.constraints import ExclusionConstraint
@@ -148,6 +148,6 @@ class StateSpan(models.Model):
     def __str__(self) -> str:
         return f"{self.tool_id} {self.state}"
 
-    def length(self, until: "models.DateTimeField | object") -> timedelta:
+    def length(self, until: datetime) -> timedelta:
         """Time from start to its end, or to `until` while it is open."""
-        return (self.ended_at or until) - self.started_at  # type: ignore[operator,no-any-return]
+        return (self.ended_at or until) - self.started_at

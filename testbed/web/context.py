@@ -1,5 +1,6 @@
-"""What every page's frame shows: the clock, the menu for this person, whether tools are simulated."""
+"""What every page's frame shows: the clock, the menu for this person, the lamp, the theme."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -8,32 +9,34 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from testbed.people.permissions import may
+from testbed.tools.models import E10State, Tool
+
+DOWN = (E10State.SCHEDULED_DOWN, E10State.UNSCHEDULED_DOWN)
 
 
 def menu(request: HttpRequest) -> list[dict[str, Any]]:
-    """The main menu's entries: route name, label, and whether this page belongs to it."""
-    user = request.user
-    entries = [("home", "/", _("Home"))]
-    if user.is_authenticated:
+    """The main menu's entries: address, label, and whether this page belongs to it."""
+    user = getattr(request, "user", None)
+    entries = [("/", _("Home"))]
+    if user is not None and user.is_authenticated:
         entries += [
-            ("tools", "/tools/", _("Tools")),
-            ("book", "/book/", _("Book")),
-            ("bookings", "/bookings/", _("Bookings")),
-            ("lots", "/lots/", _("Lots")),
-            ("recipes", "/recipes/", _("Recipes")),
-            ("runs", "/runs/", _("Runs")),
-            ("results", "/results/", _("Results")),
+            ("/tools/", _("Tools")),
+            ("/book/", _("Book")),
+            ("/bookings/", _("Bookings")),
+            ("/lots/", _("Lots")),
+            ("/recipes/", _("Recipes")),
+            ("/runs/", _("Runs")),
+            ("/results/", _("Results")),
         ]
         if may(user, "approve_booking"):
-            entries.append(("approvals", "/approvals/", _("Approvals")))
+            entries.append(("/approvals/", _("Approvals")))
         entries.append(
-            ("ops", "/ops/", _("Operations"))
+            ("/ops/", _("Operations"))
             if may(user, "see_facility_usage")
-            else ("usage", "/usage/", _("Usage"))
+            else ("/usage/", _("Usage"))
         )
     return [
-        {"url": url, "label": label, "here": _is_here(request.path, url)}
-        for _key, url, label in entries
+        {"url": url, "label": label, "here": _is_here(request.path, url)} for url, label in entries
     ]
 
 
@@ -41,10 +44,46 @@ def _is_here(path: str, url: str) -> bool:
     return path == "/" if url == "/" else path.startswith(url)
 
 
+def lamp(request: HttpRequest) -> Callable[[], dict[str, str] | None]:
+    """How many tools are up, asked only by pages that show it."""
+
+    def read() -> dict[str, str] | None:
+        user = getattr(request, "user", None)
+        if user is None or not user.is_authenticated:
+            return None
+        states = list(Tool.objects.visible_to(user).with_state().values_list("state", flat=True))
+        up = sum(1 for state in states if state and state not in DOWN)
+        figures = {"up": up, "all": len(states)}
+        if not states:
+            return {"tone": "idle", "icon": "circle-dashed", "text": _("No tools")}
+        if up == len(states):
+            text = _("All tools up %(up)d/%(all)d") % figures
+            return {"tone": "ok", "icon": "circle-dot", "text": text}
+        tone = "bad" if E10State.UNSCHEDULED_DOWN in states else "warn"
+        return {"tone": tone, "icon": "triangle-alert", "text": _("Up %(up)d/%(all)d") % figures}
+
+    return read
+
+
+def next_theme(theme: str) -> dict[str, str]:
+    """What the theme button offers: auto → light → dark → auto."""
+    return {
+        "auto": {"value": "light", "icon": "sun", "label": _("Switch to the light look")},
+        "light": {"value": "dark", "icon": "moon", "label": _("Switch to the dark look")},
+        "dark": {"value": "auto", "icon": "sun-moon", "label": _("Let the device choose the look")},
+    }[theme]
+
+
 def frame(request: HttpRequest) -> dict[str, Any]:
     """Variables of `web/base.html`."""
+    theme = request.COOKIES.get("theme", "auto")
+    theme = theme if theme in ("auto", "light", "dark") else "auto"
     return {
         "menu": menu(request),
+        "lamp": lamp(request),
         "now": timezone.localtime(),
+        "theme": theme,
+        "next_theme": next_theme(theme),
+        "here": request.get_full_path() if request.method == "GET" else request.path,
         "is_simulated": bool(settings.SIMULATED_FAB_CONTROL),
     }

@@ -1,6 +1,7 @@
 """A Refusal that a page did not handle becomes a page of its own, never a traceback."""
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -20,4 +21,13 @@ class RefusalMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, Refusal):
             return None
-        return render(request, "web/refused.html", {"refusal": exception}, status=exception.status)
+        frame = {"refusal": exception, "back": _came_from(request)}
+        return render(request, "web/refused.html", frame, status=exception.status)
+
+
+def _came_from(request: HttpRequest) -> str:
+    """The page of ours that sent the form, or nothing."""
+    referrer = urlsplit(request.headers.get("Referer", ""))
+    if referrer.netloc != request.get_host() or not referrer.path.startswith("/"):
+        return ""
+    return referrer.path + (f"?{referrer.query}" if referrer.query else "")

@@ -1,0 +1,97 @@
+"use strict";
+/* The few things a page cannot do without a script; every page works when this file is missing. */
+
+// The server's clock decides: `data-now` is the server's time when the page was made.
+const madeAt = Date.parse(document.documentElement.dataset.now);
+const loadedAt = performance.now();
+const serverNow = () => madeAt + (performance.now() - loadedAt);
+
+const tickers = new Set();
+setInterval(() => tickers.forEach((element) => element.tick()), 500);
+
+class Ticking extends HTMLElement {
+  connectedCallback() { tickers.add(this); this.tick(); }
+  disconnectedCallback() { tickers.delete(this); }
+}
+
+// <age-of data-at="ISO">: how old what is shown is; after `data-limit` seconds (5) it and the
+// nearest [data-live] block turn grey and say so.
+class AgeOf extends Ticking {
+  tick() {
+    const age = Math.max(0, Math.floor((serverNow() - Date.parse(this.dataset.at)) / 1000));
+    const isStale = age >= Number(this.dataset.limit || 5);
+    const words = document.body.dataset[isStale ? "wordStale" : "wordAgo"];
+    const text = words.replace("%s", age);
+    if (this.textContent !== text) this.textContent = text;
+    this.classList.toggle("is-stale", isStale);
+    const block = this.closest("[data-live]");
+    if (block) block.classList.toggle("is-stale", isStale);
+  }
+}
+customElements.define("age-of", AgeOf);
+
+// <count-down data-until="ISO">: minutes and seconds left by the server's clock; sends
+// a `count-down-over` event once when nothing is left.
+class CountDown extends Ticking {
+  tick() {
+    const left = Math.max(0, Math.ceil((Date.parse(this.dataset.until) - serverNow()) / 1000));
+    const text = Math.floor(left / 60) + ":" + String(left % 60).padStart(2, "0");
+    if (this.textContent !== text) this.textContent = text;
+    this.classList.toggle("is-short", left <= 60);
+    if (left === 0 && !this.isOver) {
+      this.isOver = true;
+      this.dispatchEvent(new CustomEvent("count-down-over", { bubbles: true }));
+    }
+  }
+}
+customElements.define("count-down", CountDown);
+
+class KstClock extends Ticking {
+  tick() {
+    const time = this.querySelector("time");
+    if (!time) return;
+    const kst = new Date(serverNow() + 9 * 3600 * 1000).toISOString();
+    const text = kst.slice(0, 10) + " " + kst.slice(11, 16);
+    if (time.textContent !== text) { time.textContent = text; time.dateTime = kst.slice(0, 19) + "+09:00"; }
+  }
+}
+customElements.define("kst-clock", KstClock);
+
+// A request that did not reach the server is said aloud, once, and taken back when one succeeds.
+const say = (text) => {
+  const place = document.getElementById("messages");
+  let line = place.querySelector("[data-unreachable]");
+  if (!text) { if (line) line.remove(); return; }
+  if (line) return;
+  line = document.createElement("p");
+  line.className = "notice notice--bad";
+  line.dataset.unreachable = "";
+  line.textContent = text;
+  place.append(line);
+};
+document.addEventListener("htmx:sendError", () => say(document.body.dataset.wordFailed));
+document.addEventListener("htmx:timeout", () => say(document.body.dataset.wordFailed));
+document.addEventListener("htmx:afterOnLoad", () => say(""));
+
+// A menu in <details> closes when one clicks elsewhere or presses Escape.
+document.addEventListener("click", (event) => {
+  document.querySelectorAll("details.who[open]").forEach((menu) => {
+    if (!menu.contains(event.target)) menu.open = false;
+  });
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  document.querySelectorAll("details.who[open], details.confirm[open]").forEach((menu) => {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+});
+
+// A form sends once: a second press while the first is on its way does nothing.
+document.addEventListener("submit", (event) => {
+  if (event.target.dataset.sent) { event.preventDefault(); return; }
+  if (event.target.method === "post" && !event.target.hasAttribute("hx-post")) event.target.dataset.sent = "1";
+});
+window.addEventListener("pageshow", () => {
+  document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
+});

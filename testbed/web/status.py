@@ -1,0 +1,65 @@
+"""Is the service itself well? Each part in a word, for people; machines ask /readyz."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+from redis.exceptions import RedisError
+
+
+class Part(NamedTuple):
+    """One part of the service: what it is called, what it does, and how to ask it."""
+
+    name: object
+    purpose: object
+    answers: Callable[[], bool]
+
+
+def database_answers() -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return False
+    return True
+
+
+def broker_answers() -> bool:
+    try:
+        cache.get("status")
+    except (RedisError, OSError):
+        return False
+    return True
+
+
+PARTS = (
+    Part(_("Web"), _("makes these pages"), lambda: True),
+    Part(_("Database"), _("holds bookings, runs and results"), database_answers),
+    Part(_("Message broker"), _("wakes the workers and carries live updates"), broker_answers),
+)
+
+
+@require_safe
+def page(request: HttpRequest) -> HttpResponse:
+    """`/status/`: every part, when it was asked, and whether the tools are simulated."""
+    parts = [(part, part.answers()) for part in PARTS]
+    response = render(
+        request,
+        "web/status.html",
+        {
+            "parts": parts,
+            "all_well": all(well for _part, well in parts),
+            "asked_at": timezone.now(),
+            "clock_scale": settings.FAB_CLOCK_SCALE if settings.SIMULATED_FAB_CONTROL else None,
+        },
+    )
+    add_never_cache_headers(response)
+    return response
