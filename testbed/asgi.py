@@ -5,6 +5,6 @@ import os
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "testbed.settings")
 os.environ.setdefault("TESTBED_WEB_POOL", "1")
 
-from django.core.asgi import get_asgi_application  # noqa: E402 - settings first
+from django.core.asgi import get_asgi_application
 
 application = get_asgi_application()

@@ -35,9 +35,7 @@ def hardware_task(function: Callable[..., Any]) -> Any:
     At most once per message; the sweep rings again. Deadlines live in the instrument link, for a
     soft limit that fires inside a VISA read leaves the session off by one reply.
     """
-    return app.task(
-        acks_late=False, max_retries=0, time_limit=None, soft_time_limit=None, ignore_result=True
-    )(function)
+    return app.task(acks_late=False, max_retries=0, ignore_result=True)(function)
 
 
 def background_task(function: Callable[..., Any]) -> Any:

@@ -30,7 +30,7 @@ def company_a(db: None) -> Company:
     return Company.objects.create(
         name_ko="가온소재",
         name_en="Gaon Materials",
-        business_number="9998100010",
+        business_number="9998100015",
         sector=Sector.MATERIALS,
         size_class=SizeClass.SME,
     )
@@ -42,7 +42,7 @@ def company_b(db: None) -> Company:
     return Company.objects.create(
         name_ko="누리부품",
         name_en="Nuri Parts",
-        business_number="9998100100",
+        business_number="9998100029",
         sector=Sector.PARTS,
         size_class=SizeClass.LARGE,
     )

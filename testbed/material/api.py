@@ -15,6 +15,7 @@ from testbed.material.check_in import check_in
 from testbed.material.models import SLOTS, Carrier, Lot, Wafer
 from testbed.material.register import register
 from testbed.people.models import Company
+from testbed.people.visitor import person
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -86,10 +87,12 @@ class LotList(generics.ListAPIView[Lot]):
         form.is_valid(raise_exception=True)
         data = dict(form.validated_data)
         if "company" in data:
-            data["company"] = Company.objects.visible_to(request.user).filter(
-                business_number=data["company"]
-            ).first()
-        made = register(actor=request.user, **data)
+            data["company"] = (
+                Company.objects.visible_to(request.user)
+                .filter(business_number=data["company"])
+                .first()
+            )
+        made = register(actor=person(request), **data)
         return Response(LotSerializer(_lots(request).get(pk=made.pk)).data, status=201)
 
 
@@ -117,7 +120,7 @@ class LotCheckIn(APIView):
         carrier = get_object_or_404(
             Carrier.objects.visible_to(request.user), code=form.validated_data["carrier"]
         )
-        check_in(actor=request.user, lot=found, carrier=carrier)
+        check_in(actor=person(request), lot=found, carrier=carrier)
         return Response(LotSerializer(_lots(request).get(pk=found.pk)).data)
 
 

@@ -41,9 +41,7 @@ class Lot(models.Model):
     code = models.CharField(max_length=20, unique=True)
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="lots")
     product = models.CharField(max_length=60)
-    state = models.CharField(
-        max_length=12, choices=LotState.choices, default=LotState.REGISTERED
-    )
+    state = models.CharField(max_length=12, choices=LotState.choices, default=LotState.REGISTERED)
     carrier = models.OneToOneField(
         Carrier, null=True, blank=True, on_delete=models.PROTECT, related_name="lot"
     )

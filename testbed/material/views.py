@@ -18,6 +18,7 @@ from testbed.material.models import SLOTS, Carrier, Lot
 from testbed.material.register import register
 from testbed.people.models import Company
 from testbed.people.permissions import demand, may
+from testbed.people.visitor import person
 from testbed.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -52,8 +53,9 @@ class LotForm(forms.Form):
 
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if request.user.is_staff_member:
-            self.fields["company"].queryset = Company.objects.visible_to(request.user)
+        company = self.fields["company"]
+        if person(request).is_staff_member and isinstance(company, forms.ModelChoiceField):
+            company.queryset = Company.objects.visible_to(request.user)
         else:
             del self.fields["company"]
 
@@ -110,7 +112,7 @@ def _register(request: HttpRequest, form: LotForm) -> Lot | None:
     data = dict(form.cleaned_data)
     data["wafer_ids"] = data["wafer_ids"].split()
     try:
-        return register(actor=request.user, **data)
+        return register(actor=person(request), **data)
     except Refusal as refusal:
         for name, sentences in refusal.fields.items():
             form.add_error(name if name in form.fields else None, [str(s) for s in sentences])
@@ -124,14 +126,16 @@ def _register(request: HttpRequest, form: LotForm) -> Lot | None:
 def check_in_lot(request: HttpRequest, code: str) -> HttpResponse:
     found = get_object_or_404(Lot.objects.visible_to(request.user), code=code)
     demand(request.user, "check_in_lot")
-    carrier = Carrier.objects.visible_to(request.user).filter(
-        code=request.POST.get("carrier", "")
-    ).first()
+    carrier = (
+        Carrier.objects.visible_to(request.user)
+        .filter(code=request.POST.get("carrier", ""))
+        .first()
+    )
     if carrier is None:
         messages.error(request, _("Choose an empty carrier."))
         return redirect("lot", code=code)
     try:
-        check_in(actor=request.user, lot=found, carrier=carrier)
+        check_in(actor=person(request), lot=found, carrier=carrier)
     except Refusal as refusal:
         messages.error(request, f"{refusal.message} {refusal.next_step}")
     else:

@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 
 from testbed.people import tokens
 from testbed.people.models import ApiToken, Company, User
+from testbed.people.visitor import person
 from testbed.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Tokens(APIView):
         form = CredentialsSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         data = form.validated_data
-        user = authenticate(request._request, email=data["email"], password=data["password"])
+        user = authenticate(None, email=data["email"], password=data["password"])
         if not isinstance(user, User):
             raise Refusal(
                 "wrong_credentials",
@@ -84,9 +85,7 @@ class CurrentToken(APIView):
     @extend_schema(request=None, responses={204: None, 400: REFUSED})
     def delete(self, request: Request) -> Response:
         if not isinstance(request.auth, ApiToken):
-            raise Refusal(
-                "no_token", _("This request was not made with a token."), status=400
-            )
+            raise Refusal("no_token", _("This request was not made with a token."), status=400)
         tokens.revoke(actor=request.auth.user, token=request.auth)
         return Response(status=204)
 
@@ -96,7 +95,7 @@ class Me(APIView):
 
     @extend_schema(responses={200: PersonSerializer})
     def get(self, request: Request) -> Response:
-        return Response(PersonSerializer(request.user).data)
+        return Response(PersonSerializer(person(request)).data)
 
 
 urlpatterns = [

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SENTENCES: dict[str, StrOrPromise] = {
     "booking.held": _("held the slot"),
+    "booking.extended": _("extended the hold"),
     "booking.placed": _("placed the booking"),
     "booking.approved": _("approved the booking"),
     "booking.refused": _("refused the booking"),

@@ -1,6 +1,6 @@
 """Companies, the people who work for them or for the facility, API tokens, the journal."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pgtrigger
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -10,8 +10,8 @@ from django.db.models.functions import Lower
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 from stdnum.exceptions import ValidationError as NumberError
-from stdnum.kr import brn
 
+from testbed.people import business_number
 from testbed.people.querysets import (
     CompanyQuerySet,
     JournalQuerySet,
@@ -22,9 +22,9 @@ from testbed.people.querysets import (
 
 
 def check_business_number(value: str) -> None:
-    """Raise ValidationError unless `value` is ten digits with a right check digit (사업자등록번호)."""
+    """Raise ValidationError unless `value` is a right ten-digit number (사업자등록번호)."""
     try:
-        brn.validate(value)
+        business_number.validate(value)
     except NumberError as error:
         raise ValidationError(
             _("This is not a valid business registration number; check its ten digits.")
@@ -167,9 +167,7 @@ class JournalEntry(models.Model):
             models.Index(fields=["subject_kind", "subject_id", "id"]),
         ]
         triggers: ClassVar[list[pgtrigger.Trigger]] = [
-            pgtrigger.Protect(
-                name="append_only", operation=pgtrigger.Update | pgtrigger.Delete
-            ),
+            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
         ]
 
     def __str__(self) -> str:

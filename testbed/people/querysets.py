@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from django.contrib.auth.base_user import BaseUserManager
 from django.db import models
@@ -10,9 +10,9 @@ from django.db import models
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
 
-    from testbed.people.models import ApiToken, Company, JournalEntry, User
+    from testbed.people.models import ApiToken, Company, JournalEntry, User  # noqa: F401
 
-    Viewer = User | AnonymousUser
+    Viewer: TypeAlias = User | AnonymousUser
 
 
 class CompanyOwnedQuerySet(models.QuerySet[Any]):

@@ -11,6 +11,7 @@ from rest_framework import generics, serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from testbed.people.visitor import person
 from testbed.process import versions
 from testbed.process.models import Operation, Recipe, RecipeVersion, Route
 
@@ -92,7 +93,7 @@ class RecipeList(generics.ListAPIView[Recipe]):
     def post(self, request: Request) -> Response:
         form = NewRecipeSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        made = versions.create_recipe(actor=request.user, **form.validated_data)
+        made = versions.create_recipe(actor=person(request), **form.validated_data)
         return Response(RecipeSerializer(made).data, status=201)
 
 
@@ -118,7 +119,7 @@ class VersionList(APIView):
         form = NewVersionSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         made = versions.write_version(
-            actor=request.user, recipe=recipe, body=form.validated_data["body"]
+            actor=person(request), recipe=recipe, body=form.validated_data["body"]
         )
         return Response(VersionSerializer(made).data, status=201)
 
@@ -136,7 +137,7 @@ class VersionMove(APIView):
         version = get_object_or_404(
             RecipeVersion.objects.visible_to(request.user), recipe__code=code, number=number
         )
-        return Response(VersionSerializer(self.verb(actor=request.user, version=version)).data)
+        return Response(VersionSerializer(self.verb(actor=person(request), version=version)).data)
 
 
 class RouteList(generics.ListAPIView[Route]):

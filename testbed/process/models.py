@@ -1,6 +1,6 @@
 """Recipes with signed versions, and the routes that string them together."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pgtrigger
 from django.db import models
@@ -45,9 +45,7 @@ class RecipeVersion(models.Model):
     number = models.PositiveIntegerField()
     body = models.JSONField()
     sha256 = models.CharField(max_length=64)
-    state = models.CharField(
-        max_length=10, choices=RecipeState.choices, default=RecipeState.DRAFT
-    )
+    state = models.CharField(max_length=10, choices=RecipeState.choices, default=RecipeState.DRAFT)
     written_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     written_at = models.DateTimeField(auto_now_add=True)
     approved_by = models.ForeignKey(

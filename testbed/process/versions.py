@@ -46,9 +46,7 @@ def create_recipe(*, actor: User, code: str, title: str, tool_kind: str) -> Reci
             _("This recipe code is taken."),
             fields={"code": [_("Choose another code.")]},
         )
-    return Recipe.objects.create(
-        code=code, title=title, tool_kind=tool_kind, company=actor.company
-    )
+    return Recipe.objects.create(code=code, title=title, tool_kind=tool_kind, company=actor.company)
 
 
 @transaction.atomic
@@ -129,9 +127,7 @@ def _own(actor: User, recipe: Recipe) -> None:
 
 def _move(version: RecipeVersion, before: str, after: str, **changes: Any) -> None:
     """Conditional UPDATE: of two people at once, one wins."""
-    if not RecipeVersion.objects.filter(pk=version.pk, state=before).update(
-        state=after, **changes
-    ):
+    if not RecipeVersion.objects.filter(pk=version.pk, state=before).update(state=after, **changes):
         version.refresh_from_db()
         raise Refusal(
             "wrong_state",

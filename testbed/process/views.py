@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from instruments.catalogue import TOOLS
 from testbed.people.permissions import demand, may
+from testbed.people.visitor import person
 from testbed.process import versions
 from testbed.process.models import Recipe, RecipeVersion, Route
 from testbed.refusals import Refusal
@@ -60,9 +61,7 @@ def recipes(request: HttpRequest) -> HttpResponse:
         "process/recipes.html",
         {
             "recipes": rows.prefetch_related("versions"),
-            "routes": Route.objects.visible_to(request.user).prefetch_related(
-                "operations__recipe"
-            ),
+            "routes": Route.objects.visible_to(request.user).prefetch_related("operations__recipe"),
             "may_write": may(request.user, "write_recipe"),
         },
     )
@@ -74,7 +73,8 @@ def recipe(request: HttpRequest, code: str) -> HttpResponse:
     found = get_object_or_404(
         Recipe.objects.visible_to(request.user).select_related("company"), code=code
     )
-    is_own = request.user.is_staff_member or found.company_id == request.user.company_id
+    me = person(request)
+    is_own = me.is_staff_member or found.company_id == me.company_id
     return render(
         request,
         "process/recipe.html",
@@ -97,7 +97,7 @@ def new_recipe(request: HttpRequest) -> HttpResponse:
     form = RecipeForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            made = versions.create_recipe(actor=request.user, **form.cleaned_data)
+            made = versions.create_recipe(actor=person(request), **form.cleaned_data)
         except Refusal as refusal:
             _show(form, refusal)
         else:
@@ -116,7 +116,7 @@ def new_version(request: HttpRequest, code: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             versions.write_version(
-                actor=request.user, recipe=found, body=form.cleaned_data["body"]
+                actor=person(request), recipe=found, body=form.cleaned_data["body"]
             )
         except Refusal as refusal:
             _show(form, refusal)
@@ -145,7 +145,7 @@ def move_version(request: HttpRequest, code: str, number: int, verb: str) -> Htt
         number=number,
     )
     try:
-        VERBS[verb](actor=request.user, version=version)
+        VERBS[verb](actor=person(request), version=version)
     except Refusal as refusal:
         messages.error(request, f"{refusal.message} {refusal.next_step}")
     else:

@@ -86,9 +86,7 @@ def test_a_full_or_dirty_carrier_is_refused(
     check_in(actor=technician, lot=first, carrier=carrier)
     with pytest.raises(Refusal, match="carrier_full"):
         check_in(actor=technician, lot=second, carrier=carrier)
-    dirty = Carrier.objects.create(
-        code="FOUP-02", contamination_class=ContaminationClass.COPPER
-    )
+    dirty = Carrier.objects.create(code="FOUP-02", contamination_class=ContaminationClass.COPPER)
     with pytest.raises(Refusal, match="carrier_too_dirty"):
         check_in(actor=technician, lot=second, carrier=dirty)
 
@@ -109,9 +107,7 @@ def test_a_stranger_sees_no_lot(alice: User, charlie: User, sign_in: SignIn, api
 def test_the_api_registers_and_the_technician_checks_in(
     alice: User, technician: User, api: Api, carrier: Carrier
 ) -> None:
-    made = api(alice).post(
-        "/api/v1/lots/", {"product": "resist", "wafer_count": 3}, format="json"
-    )
+    made = api(alice).post("/api/v1/lots/", {"product": "resist", "wafer_count": 3}, format="json")
     assert made.status_code == 201, made.content
     address = f"/api/v1/lots/{made.json()['code']}/check-in/"
     refused = api(alice).post(address, {"carrier": carrier.code}, format="json")

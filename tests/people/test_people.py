@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
-from django.db.utils import InternalError
+from django.db import DatabaseError, IntegrityError, transaction
 from django.test import Client
 from rest_framework.test import APIClient
 
@@ -15,7 +14,7 @@ from testbed.people.permissions import MAY, may
 from tests.conftest import PASSWORD, make_user
 
 
-@pytest.mark.parametrize("number", ["9998100011", "123", "abcdefghij", "99981-00010"])
+@pytest.mark.parametrize("number", ["9998100016", "123", "abcdefghij", "1000000000"])
 def test_a_wrong_business_number_is_refused(company_a: Company, number: str) -> None:
     company_a.business_number = number
     with pytest.raises(ValidationError):
@@ -68,7 +67,7 @@ def test_an_inactive_persons_token_is_dead(alice: User) -> None:
 def test_the_journal_cannot_be_rewritten(alice: User) -> None:
     entry = journal.record(actor=alice, action="token.issued", subject=alice)
     for change in (entry.delete, lambda: JournalEntry.objects.update(action="x")):
-        with pytest.raises(InternalError), transaction.atomic():
+        with pytest.raises(DatabaseError), transaction.atomic():
             change()
     with pytest.raises(KeyError):
         journal.record(actor=alice, action="no.such", subject=alice)

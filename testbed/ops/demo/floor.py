@@ -86,9 +86,7 @@ def load() -> None:
             code=f"FOUP-{number:02d}", defaults={"contamination_class": C.FEOL}
         )
     for code, parameters in RULES.items():
-        RuleSetting.objects.get_or_create(
-            code=code, tool=None, defaults={"parameters": parameters}
-        )
+        RuleSetting.objects.get_or_create(code=code, tool=None, defaults={"parameters": parameters})
 
 
 def _resources() -> dict[str, str]:

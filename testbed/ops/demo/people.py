@@ -17,7 +17,7 @@ class Person:
     company: str = ""
 
 
-GAON, NURI = "9998100010", "9998100100"
+GAON, NURI = "9998100015", "9998100029"
 COMPANIES = (
     (GAON, "가온소재", "Gaon Materials", Sector.MATERIALS, SizeClass.SME),
     (NURI, "누리부품", "Nuri Parts", Sector.PARTS, SizeClass.LARGE),

@@ -1,4 +1,4 @@
-"""The demo's signed recipes and the resist-evaluation route, written through the product's verbs."""
+"""The demo's signed recipes and the resist-evaluation route, made by the product's verbs."""
 
 from typing import Any
 
