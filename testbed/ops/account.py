@@ -81,17 +81,22 @@ def server_home(data: Path, account: Account) -> Path:
     `data` itself when the account reaches it; otherwise /var/lib/testbed-<hash>. The choice
     is written into `data` so that it stays when somebody changes a permission above it.
     """
-    note = data / HOME_NOTE
-    if note.exists():
-        home = Path(note.read_text().strip())
-    else:
+    home = noted_home(data)
+    if home is None:
         home = data if account.uid is None or account.reaches(data) else away(data)
-        note.write_text(f"{home}\n")
+        # "." lets the whole folder be moved.
+        (data / HOME_NOTE).write_text("." if home == data else str(home))
     try:
         _make_home(home, account, own=home != data)
     except OSError as error:
         raise from_os_error(error, str(home)) from error
     return home
+
+
+def noted_home(data: Path) -> Path | None:
+    """The folder that was chosen for the servers of `data`; None before they first ran."""
+    note = data / HOME_NOTE
+    return data / note.read_text().strip() if note.exists() else None
 
 
 def away(data: Path) -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -36,6 +37,10 @@ class Sorry(Exception):
 def main(arguments: list[str]) -> int:
     """Install for `run` or `dev`; 0 when everything is there, 1 with a sentence when not."""
     wish = arguments[0] if arguments else "run"
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show Korean gets question marks, not a traceback.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         check_python(sys.version_info[:2])
         with alone():
@@ -110,7 +115,7 @@ def alone() -> Iterator[None]:
 def make_venv() -> None:
     """Make .venv unless a working one is there; a broken or half-made one is made anew."""
     python = VENV / "bin" / "python"
-    if python.exists() and works([str(python), "-c", "import pip"]):
+    if python.exists() and not moved() and works([str(python), "-c", "import pip"]):
         return
     if shutil.disk_usage(REPOSITORY).free < NEEDED_BYTES:
         raise Sorry(
@@ -120,6 +125,17 @@ def make_venv() -> None:
     command = [sys.executable, "-m", "venv", "--clear", str(VENV)]
     with progress("가상 환경 만들기 · Making .venv"):
         finish(command, "가상 환경을 만들지 못했습니다.", "The virtual environment was not made.")
+
+
+def moved() -> bool:
+    """Whether the repository was moved or copied after .venv was made: its scripts name the
+    old place."""
+    try:
+        lines = (VENV / "pyvenv.cfg").read_text().splitlines()
+    except OSError:
+        return True
+    made = [line for line in lines if line.startswith("command = ")]
+    return bool(made) and not made[0].endswith(" " + str(VENV))
 
 
 def works(command: list[str]) -> bool:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from testbed.ops import postgres, valkey
-from testbed.ops.account import HOME_NOTE, away, server_account, server_home
+from testbed.ops.account import away, noted_home, server_account, server_home
 from testbed.ops.processes import Process
 from testbed.ops.trouble import Trouble, from_os_error
 
@@ -125,10 +125,8 @@ def remove(data: Path) -> None:
     """Stop both servers and delete the data folder, with the folder under /var/lib if any."""
     stop_valkey(data)
     stop_postgres(data)
-    note = data / HOME_NOTE
-    home = Path(note.read_text().strip()) if note.exists() else data
-    if home == away(data):
-        shutil.rmtree(home, ignore_errors=True)
+    if noted_home(data) == away(data):
+        shutil.rmtree(away(data), ignore_errors=True)
     shutil.rmtree(data, ignore_errors=True)
 
 

@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn, TextIO
 
@@ -53,6 +54,10 @@ def main(arguments: list[str], plan: Plan = Plan()) -> int:
     """Run until stopped; with --once until the sample job ends. 0, or 1 with a sentence."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop_asked)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal that cannot show Korean gets question marks, not a traceback.
+            stream.reconfigure(errors="replace")
     try:
         return Up(embedded.data_folder(), plan, once="--once" in arguments).run()
     except Trouble as trouble:

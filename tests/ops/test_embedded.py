@@ -324,9 +324,23 @@ def test_the_chosen_home_stays(data: Path) -> None:
     account = Account()
     assert server_home(data, account) == data
     other = data / "elsewhere"
-    (data / "server-home").write_text(f"{other}\n")
+    (data / "server-home").write_text(str(other))
 
     assert server_home(data, account) == other
+
+
+def test_a_moved_data_folder_still_works(data: Path) -> None:
+    before, after = data / "before", data / "after"
+    before.mkdir(mode=0o711)
+    with psycopg.connect(start(before)) as connection:
+        connection.execute("CREATE TABLE lot AS SELECT 'A1' AS name")
+    embedded.stop_postgres(before)
+    before.rename(after)
+
+    try:
+        assert ask(start(after), "SELECT name FROM lot") == "A1"
+    finally:
+        embedded.stop_postgres(after)
 
 
 def test_a_long_path_is_no_obstacle(data: Path) -> None:

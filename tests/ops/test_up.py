@@ -210,3 +210,13 @@ def test_an_impatient_second_ctrl_c_does_not_cut_the_stop_short(facility: Facili
     run.communicate(timeout=30)
     assert run.returncode == 0
     assert all_gone([*children.values(), *facility.servers()])
+
+
+def test_a_terminal_without_korean_gets_no_traceback(
+    facility: Facility, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii:strict")
+    code, said = facility.once()
+
+    assert code == 0, said
+    assert "carried" in said
