@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from testbed.material.check_in import check_in
+from testbed.material.hand_back import hand_back
 from testbed.material.models import SLOTS, Carrier, Lot, Wafer
 from testbed.material.register import register
 from testbed.people.models import Company
@@ -124,6 +125,19 @@ class LotCheckIn(APIView):
         return Response(LotSerializer(_lots(request).get(pk=found.pk)).data)
 
 
+class LotHandBack(APIView):
+    """The technician hands a lot back; its carrier is free again."""
+
+    @extend_schema(
+        request=None,
+        responses={200: LotSerializer, 403: REFUSED, 404: REFUSED, 409: REFUSED},
+    )
+    def post(self, request: Request, code: str) -> Response:
+        found = get_object_or_404(_lots(request), code=code)
+        hand_back(actor=person(request), lot=found)
+        return Response(LotSerializer(_lots(request).get(pk=found.pk)).data)
+
+
 class CarrierList(generics.ListAPIView[Carrier]):
     """Empty carriers, ready for a lot."""
 
@@ -137,5 +151,6 @@ urlpatterns = [
     path("lots/", LotList.as_view(), name="api_lots"),
     path("lots/<slug:code>/", LotDetail.as_view(), name="api_lot"),
     path("lots/<slug:code>/check-in/", LotCheckIn.as_view(), name="api_lot_check_in"),
+    path("lots/<slug:code>/hand-back/", LotHandBack.as_view(), name="api_lot_hand_back"),
     path("carriers/", CarrierList.as_view(), name="api_carriers"),
 ]

@@ -38,7 +38,7 @@ def check_in(*, actor: User, lot: Lot, carrier: Carrier) -> Lot:
         company=lot.company,
         carrier=carrier.code,
     )
-    transaction.on_commit(lambda: checked_in.send(sender=Lot, lot=lot))
+    transaction.on_commit(lambda: checked_in.send_robust(sender=Lot, lot=lot))
     return lot
 
 

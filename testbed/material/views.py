@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from testbed.material.check_in import check_in
+from testbed.material.hand_back import hand_back
 from testbed.material.models import SLOTS, Carrier, Lot
 from testbed.material.register import register
 from testbed.people.models import Company
@@ -90,6 +91,7 @@ def lot(request: HttpRequest, code: str) -> HttpResponse:
             "wafer_count": len(wafers),
             "carriers": Carrier.objects.visible_to(request.user).free(),
             "may_check_in": may(request.user, "check_in_lot") and found.state == "registered",
+            "may_hand_back": may(request.user, "check_in_lot") and found.state == "checked_in",
         },
     )
 
@@ -144,4 +146,17 @@ def check_in_lot(request: HttpRequest, code: str) -> HttpResponse:
             _("Lot %(lot)s is in carrier %(carrier)s.")
             % {"lot": found.code, "carrier": carrier.code},
         )
+    return redirect("lot", code=code)
+
+
+@require_POST
+@login_required
+def hand_back_lot(request: HttpRequest, code: str) -> HttpResponse:
+    found = get_object_or_404(Lot.objects.visible_to(request.user), code=code)
+    try:
+        hand_back(actor=person(request), lot=found)
+    except Refusal as refusal:
+        messages.error(request, f"{refusal.message} {refusal.next_step}")
+    else:
+        messages.success(request, _("Lot %(lot)s is handed back.") % {"lot": found.code})
     return redirect("lot", code=code)

@@ -6,4 +6,6 @@ class OpsConfig(AppConfig):
     label = "ops"
 
     def ready(self) -> None:
-        from testbed.ops import checks  # noqa: F401 - registers them
+        from testbed.ops import checks, simulation  # noqa: F401 - checks register themselves
+
+        simulation.connect()

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
-from instruments.fab.control import FabControl
+from instruments.fab.control import ControlError, FabControl
 from testbed.ops.demo.people import PASSWORD
 from testbed.ops.demo.recipes import ROUTE
 
@@ -48,7 +48,7 @@ class Place:
 CELL = Place("cell", "litho", CELL_MINUTES, "노광 셀 · Litho cell")
 SEM = Place("tool", "cd-sem", SEM_MINUTES, "CD-SEM")
 PARAMETERS = (
-    ("dose_to_size", "best_dose_mj", "최적 노광량 · Dose to size", "mJ/cm²"),
+    ("dose_to_size", "dose_to_size_mj", "최적 노광량 · Dose to size", "mJ/cm²"),
     ("best_focus", "best_focus_nm", "최적 초점 · Best focus", "nm"),
 )
 
@@ -88,7 +88,7 @@ def carry(address: str, out: TextIO) -> bool:
     began = time.monotonic()
     try:
         good = job.carry()
-    except (Wrong, httpx.HTTPError, OSError) as error:
+    except (Wrong, ControlError, httpx.HTTPError) as error:
         job.say(f"✗ 표본 작업이 멈췄습니다 · The sample job stopped: {error}")
         return False
     job.say(f"  표본 작업 시간 · Sample job took {time.monotonic() - began:.1f} s")
@@ -122,6 +122,7 @@ class SampleJob:
         good = self.window(runs[-1], lot)
         for booking in (cell, sem):
             self.technician.post(f"bookings/{booking['id']}/finish/")
+        self.technician.post(f"lots/{lot['code']}/hand-back/")
         self.money([run["id"] for run in runs])
         return good
 
@@ -254,8 +255,7 @@ class SampleJob:
     def _truth(self, lot: Any) -> Any:
         host, _colon, port = os.environ["TESTBED_FAB_CONTROL"].rpartition(":")
         wafers = {wafer["slot"]: wafer["wafer_id"] for wafer in lot["wafers"]}
-        with FabControl(host, int(port)) as fab:
-            return fab.truth(wafers[WAFERS[0]])
+        return FabControl(host, int(port)).truth(wafers[WAFERS[0]])
 
     def money(self, run_ids: list[int]) -> None:
         """Hours and won of the job's runs; their lines are written in the background."""

@@ -22,6 +22,7 @@ SENTENCES: dict[str, StrOrPromise] = {
     "booking.expired": _("let the hold expire"),
     "lot.registered": _("registered the lot"),
     "lot.checked_in": _("checked the lot in"),
+    "lot.returned": _("handed the lot back"),
     "recipe.submitted": _("submitted the recipe version"),
     "recipe.approved": _("approved the recipe version"),
     "tool.emergency_stop": _("pressed the emergency stop"),

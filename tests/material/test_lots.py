@@ -123,3 +123,15 @@ def test_the_form_keeps_what_was_typed(alice: User, sign_in: SignIn) -> None:
     assert page.status_code == 422
     assert b"&lt;script&gt;" in page.content
     assert b"<script>alert" not in page.content
+
+
+def test_a_lot_handed_back_frees_its_carrier(
+    alice: User, technician: User, carrier: Carrier, api: Api
+) -> None:
+    lot = register(actor=alice, product="resist", wafer_count=1)
+    check_in(actor=technician, lot=lot, carrier=carrier)
+    address = f"/api/v1/lots/{lot.code}/hand-back/"
+    assert api(alice).post(address).status_code == 403
+    assert api(technician).post(address).json()["state"] == "returned"
+    assert api(technician).post(address).json()["code"] == "lot_not_here"
+    assert list(Carrier.objects.free()) == [carrier]

@@ -1,0 +1,32 @@
+"""The simulated fab's people and transport: a checked-in lot's carrier stands on its floor."""
+
+from typing import Any
+
+from django.conf import settings
+
+from instruments.fab.control import FabControl
+from testbed.material.check_in import checked_in
+from testbed.material.models import Lot
+
+
+def control() -> FabControl:
+    """A client of the simulated fab's control channel."""
+    host, _colon, port = settings.SIMULATED_FAB_CONTROL.rpartition(":")
+    return FabControl(host, int(port))
+
+
+def deliver(lot: Lot) -> None:
+    """Tell the simulated fab which carrier came in, with which wafer in which slot."""
+    assert lot.carrier is not None  # noqa: S101 - a checked-in lot has one, by constraint
+    wafers = dict(lot.wafers.values_list("slot", "wafer_id"))
+    control().deliver(lot.carrier.code, wafers)
+
+
+def _on_check_in(sender: type[Lot], lot: Lot, **kwargs: Any) -> None:
+    if settings.SIMULATED_FAB_CONTROL:
+        deliver(lot)
+
+
+def connect() -> None:
+    """Listen for check-ins (called once, when the product starts)."""
+    checked_in.connect(_on_check_in, dispatch_uid="simulated fab")
