@@ -52,7 +52,7 @@ class ToolEntry(TypedDict):
 class Configuration(TypedDict):
     """What `python -m instruments.fab --config` reads."""
 
-    control: int
+    control_port: int
     scale: float
     seed: int
     tools: list[ToolEntry]
@@ -72,7 +72,7 @@ def configure(data: Path, *, scale: float) -> Configuration:
     ports = _Ports(read(data))
     tools = [_tool_entry(tool, index, ports) for index, tool in enumerate(CONNECTED)]
     configuration: Configuration = {
-        "control": ports.take("control"),
+        "control_port": ports.take("control"),
         "scale": scale,
         "seed": SEED,
         "tools": tools,
@@ -92,7 +92,7 @@ def read(data: Path) -> Configuration | None:
 
 def control_address(configuration: Configuration) -> str:
     """host:port of the fab's control channel."""
-    return f"127.0.0.1:{configuration['control']}"
+    return f"127.0.0.1:{configuration['control_port']}"
 
 
 def resources(configuration: Configuration) -> dict[str, str]:
@@ -127,7 +127,7 @@ class _Ports:
 
 
 def _named_ports(configuration: Configuration) -> list[tuple[str, int]]:
-    named = [("control", configuration["control"])]
+    named = [("control", configuration["control_port"])]
     for entry in configuration["tools"]:
         named += [(f"{entry['name']}.{wire}", port) for wire, port in entry["wires"].items()]
     return named

@@ -11,7 +11,7 @@ from testbed.ops import fab
 
 
 def ports(configuration: fab.Configuration) -> list[int]:
-    found = [configuration["control"]]
+    found = [configuration["control_port"]]
     for tool in configuration["tools"]:
         found += tool["wires"].values()
     return found
@@ -39,7 +39,7 @@ def test_only_a_taken_port_is_chosen_anew(tmp_path: Path) -> None:
 
 def test_a_port_is_never_given_twice(tmp_path: Path) -> None:
     configuration = fab.configure(tmp_path, scale=60)
-    configuration["tools"][1]["wires"]["socket"] = configuration["control"]
+    configuration["tools"][1]["wires"]["socket"] = configuration["control_port"]
     fab.config_path(tmp_path).write_text(json.dumps(configuration))
 
     again = ports(fab.configure(tmp_path, scale=60))
@@ -57,7 +57,7 @@ def test_resource_names_are_read_back(tmp_path: Path) -> None:
 
 
 def test_a_configuration_cut_short_is_made_anew(tmp_path: Path) -> None:
-    fab.config_path(tmp_path).write_text('{"control": 40')
+    fab.config_path(tmp_path).write_text('{"control_port": 40')
 
     assert fab.read(tmp_path) is None
     assert fab.configure(tmp_path, scale=1)["scale"] == 1
