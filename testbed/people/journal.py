@@ -20,6 +20,7 @@ SENTENCES: dict[str, StrOrPromise] = {
     "booking.refused": _("refused the booking"),
     "booking.cancelled": _("cancelled the booking"),
     "booking.expired": _("let the hold expire"),
+    "booking.finished": _("ended the booking early"),
     "lot.registered": _("registered the lot"),
     "lot.checked_in": _("checked the lot in"),
     "lot.returned": _("handed the lot back"),

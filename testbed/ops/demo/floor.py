@@ -61,9 +61,10 @@ SPECS = (
 # A demo facility lets a slot start at once, so that the sample job can run now.
 RULES: dict[str, dict[str, int]] = {
     "lead_time": {"minutes": 0},
+    "not_past": {"grace_minutes": 1},
+    "grid": {"minutes": 1},
     "horizon": {"days": 30},
-    "grid": {"minutes": 5},
-    "length": {"minimum_minutes": 10, "maximum_minutes": 720},
+    "minimum_length": {"minutes": 10},
 }
 
 
