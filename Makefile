@@ -1,5 +1,5 @@
 # make up · make up ONCE=1 · make test · make lint · make bench [ONLY=prefix]
-# make requirements · make clean
+# make format · make requirements · make clean
 PYTHON = python3
 ONCE =
 ONLY =
@@ -9,7 +9,9 @@ IN = .venv/bin/python
 COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
 
-.PHONY: up test lint bench requirements clean
+FIND_TEMPLATES = find testbed -path '*/templates/*' -name '*.html'
+
+.PHONY: up test lint format bench requirements clean
 
 up:
 	@$(BOOTSTRAP) run
@@ -22,6 +24,12 @@ test:
 lint:
 	@$(BOOTSTRAP) dev
 	@$(IN) -m testbed.ops.lint
+
+format:
+	@$(BOOTSTRAP) dev
+	@.venv/bin/ruff check --quiet --fix . || true
+	@.venv/bin/ruff format .
+	@$(FIND_TEMPLATES) -exec .venv/bin/djade --target-version 5.2 {} +
 
 bench:
 	@$(BOOTSTRAP) dev
