@@ -409,6 +409,14 @@ class ScpiTool:
             raise Garbled(f"JOB:FIND? answered {answer!r}")
         return "" if answer == "NONE" else answer
 
+    def last_job(self, wafer_id: str) -> str:
+        """The handle of the last job that worked on a wafer, "" when there was none."""
+        answer = self.link.ask(f'JOB:LAST? "{checked_name(wafer_id)}"')
+        if not re.fullmatch(r"NONE|J\d+", answer):
+            self.link.distrust()
+            raise Garbled(f"JOB:LAST? answered {answer!r}")
+        return "" if answer == "NONE" else answer
+
     def job_log_kept(self) -> bool:
         """False when the tool's job log was lost, so that an unknown token proves nothing."""
         answer = self.link.ask("JOB:MEM?")

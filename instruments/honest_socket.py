@@ -11,7 +11,7 @@ import socket
 import time
 
 from pyvisa.constants import StatusCode
-from pyvisa_py.sessions import OpenError  # type: ignore[import-untyped]
+from pyvisa_py.sessions import OpenError
 
 DEFAULT_OPEN_S = 2.0
 

@@ -8,7 +8,6 @@ error queue. That one rule holds through timeouts, signals, garbage and late ans
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import threading
@@ -17,15 +16,12 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
-import pyvisa
 from numpy.typing import NDArray
-from pyvisa.constants import ResourceAttribute, StatusCode
-from pyvisa.resources import MessageBasedResource
+from pyvisa.constants import StatusCode
 
-from instruments import strict_socket
 from instruments.errors import (
     ConnectionLost,
     Garbled,
@@ -36,29 +32,15 @@ from instruments.errors import (
     WrongInstrument,
 )
 from instruments.resource_name import InvalidResource, Resource, Wire, parse_resource
+from instruments.visa_wire import VISA_FAILURES, VisaWire, brief
 
 __all__ = ["Exchange", "InvalidResource", "Link", "Resource", "Wire", "parse_resource"]
 
-strict_socket.install()
-logging.getLogger("pyvisa").setLevel(logging.CRITICAL)
-
 OPEN_TIMEOUT_S = 2.0
 ERROR_QUEUE_BOUND = 20
-_LINE = 4096
-_BLOCK = 1 << 20
-_LONGEST_LINE = 1 << 16
-_Answer = TypeVar("_Answer")
-_inherited: list[object] = []
+_Answer = TypeVar("_Answer", bound="str | bytes")
+_inherited: list[VisaWire] = []
 """Sessions of a parent process, kept alive so that no finaliser ever touches their wire."""
-
-
-class _Session(Protocol):
-    """What the strict sessions offer beyond PyVISA's own methods."""
-
-    timeout: float | None
-
-    def speaks_unasked(self) -> bool: ...
-    def left_over(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +83,11 @@ class Link:
         self.may_write = may_write
         self.identity = ""
         self._log: deque[tuple[float, str, str, float, str]] = deque(maxlen=keep)
-        self._visa: MessageBasedResource | None = None
-        self._session: _Session | None = None
+        self._wire: VisaWire | None = None
         self._pid = os.getpid()
         self._lock = threading.RLock()
         self._dirty = False
-        self._was_lost = False
+        self._recovering = False
 
     # ------------------------------------------------------------------ what callers use
     @property
@@ -124,8 +105,8 @@ class Link:
         """
         self._notice_fork()
         with self._lock:
-            self._ready()
-            return self._exchange(line, timeout_s or self.timeout_s, self._read_line)
+            wire = self._ready()
+            return self._exchange(wire, line, wire.read_line, timeout_s)
 
     def command(self, line: str, timeout_s: float | None = None) -> None:
         """Carry out one command, wait until it is done, and raise `Rejected` if it was refused.
@@ -135,26 +116,24 @@ class Link:
         """
         self._notice_fork()
         with self._lock:
-            self._ready()
-            done = self._exchange(f"{line}\n*OPC?", timeout_s or self.timeout_s, self._read_line)
+            wire = self._ready()
+            done = self._exchange(wire, f"{line}\n*OPC?", wire.read_line, timeout_s)
             if done != "1":
                 self._dirty = True
                 raise Garbled(f"{line}: *OPC? answered {done!r}")
-            errors = self._drain_errors()
+            errors = self._drain_errors(wire)
             if errors:
                 raise Rejected(*errors[0], command=line)
 
-    def block(
-        self, line: str, dtype: str = "<f4", timeout_s: float | None = None
-    ) -> NDArray[Any]:
+    def block(self, line: str, dtype: str = "<f4", timeout_s: float | None = None) -> NDArray[Any]:
         """The array of one definite-length binary block (IEEE 488.2 §8.7.9).
 
         One dimension, of `dtype`; raises `Garbled` when the block is not whole.
         """
         self._notice_fork()
         with self._lock:
-            self._ready()
-            raw = self._exchange(line, timeout_s or self.timeout_s, self._read_block)
+            wire = self._ready()
+            raw = self._exchange(wire, line, wire.read_block, timeout_s)
             try:
                 return np.frombuffer(raw, dtype=dtype).copy()
             except ValueError as error:
@@ -165,8 +144,7 @@ class Link:
         """Make the tool forget pending input and output."""
         self._notice_fork()
         with self._lock:
-            self._ready()
-            self._clear()
+            self._clear(self._ready())
 
     def distrust(self) -> None:
         """Treat the session as dirty: its last answer made no sense to the caller."""
@@ -181,58 +159,52 @@ class Link:
     # ------------------------------------------------------------------ opening
     def _notice_fork(self) -> None:
         if self._pid != os.getpid():
-            if self._visa is not None:
-                _inherited.append(self._visa)
-            self._visa = self._session = None
+            if self._wire is not None:
+                _inherited.append(self._wire)
+            self._wire = None
             self._lock = threading.RLock()
             self._pid = os.getpid()
-            self._dirty = False
+            self._dirty = self._recovering = False
 
-    def _ready(self) -> None:
-        if self._session is not None and not self._dirty and not self._session.speaks_unasked():
-            return
-        recovering = self._visa is not None or self._was_lost
+    def _ready(self) -> VisaWire:
+        wire = self._wire
+        if wire is not None and not self._dirty and not wire.speaks_unasked():
+            return wire
+        self._recovering = self._recovering or wire is not None
         self._drop()
         self._allowed_to_write()
-        self._open()
+        wire = self._open()
         try:
-            self._recover() if recovering else self._check_identity()
+            if self._recovering:
+                self._clear(wire)
+            self._check_identity(wire)
+            if self._recovering:
+                self._drain_errors(wire)
         except (Timeout, Garbled, ConnectionLost) as error:
             self._drop()
-            self._was_lost = True
             raise NotConnected(f"{self.resource} does not identify itself: {error}") from error
         except InstrumentError:
             self._drop()
             raise
-        self._was_lost = False
+        self._recovering = False
+        return wire
 
-    def _open(self) -> None:
-        # Never close the manager: there is one per process and it owns every session.
-        started = time.time()
+    def _open(self) -> VisaWire:
+        began = time.time()
         try:
-            visa = pyvisa.ResourceManager("@py").open_resource(
-                self.resource.text, open_timeout=int(OPEN_TIMEOUT_S * 1e3)
-            )
-        except _PYVISA_FAILURES as error:
-            self._note(started, "(open)", "", error)
-            raise NotConnected(f"{self.resource} cannot be opened: {_brief(error)}") from error
-        self._visa = cast(MessageBasedResource, visa)
-        self._session = cast(Any, visa.visalib).sessions[visa.session]
-        if self.resource.wire == "socket":
-            visa.set_visa_attribute(ResourceAttribute.termchar_enabled, True)
-        self._dirty = False
+            wire = VisaWire(self.resource, OPEN_TIMEOUT_S)
+        except VISA_FAILURES as error:
+            self._note(began, "(open)", error)
+            raise NotConnected(f"{self.resource} cannot be opened: {brief(error)}") from error
+        self._wire, self._dirty = wire, False
+        return wire
 
-    def _recover(self) -> None:
-        self._clear()
-        self._check_identity()
-        self._drain_errors()
-
-    def _check_identity(self) -> None:
-        self.identity = self._exchange("*IDN?", self.timeout_s, self._read_line)
+    def _check_identity(self, wire: VisaWire) -> None:
+        self.identity = self._exchange(wire, "*IDN?", wire.read_line, None)
         fields = [field.strip() for field in self.identity.split(",")]
-        right_kind = self.idn.match(self.identity)
         if len(fields) != 4:
             raise Garbled(f"*IDN? answered {self.identity!r}")
+        right_kind = self.idn.match(self.identity)
         if not right_kind or (self.serial is not None and fields[2] != self.serial):
             raise WrongInstrument(
                 f"{self.resource} is {self.identity!r}, expected serial {self.serial or 'any'} "
@@ -240,111 +212,57 @@ class Link:
             )
 
     def _drop(self) -> None:
-        visa, self._visa, self._session = self._visa, None, None
-        if visa is None:
+        wire, self._wire = self._wire, None
+        if wire is None:
             return
+        began = time.time()
         try:
-            visa.close()
-        except _PYVISA_FAILURES as error:
-            self._note(time.time(), "(close)", "", error)
+            wire.close()
+        except VISA_FAILURES as error:
+            self._note(began, "(close)", error)
 
     # ------------------------------------------------------------------ one exchange
     def _allowed_to_write(self) -> None:
         if self.may_write is not None:
             self.may_write()
 
-    def _exchange(self, line: str, timeout_s: float, read: Callable[[], _Answer]) -> _Answer:
-        self._allowed_to_write()
-        assert self._visa is not None and self._session is not None
+    def _exchange(
+        self, wire: VisaWire, line: str, read: Callable[[], _Answer], timeout_s: float | None
+    ) -> _Answer:
+        if self.may_write is not None:
+            self.may_write()
+        allowed_s = timeout_s or self.timeout_s
         self._dirty = True
-        self._session.timeout = timeout_s
         began, clock = time.time(), time.perf_counter()
         try:
-            self._visa.visalib.write(self._visa.session, line.encode("ascii") + b"\n")
+            wire.write(line, allowed_s)
             answer = read()
-        except InstrumentError as error:
-            self._note(began, line, "", error, clock)
+        except Garbled as error:
+            self._note(began, line, error, clock)
             raise
-        except _PYVISA_FAILURES as error:
-            self._note(began, line, "", error, clock)
-            raise self._translated(line, timeout_s, error) from error
-        received = answer if isinstance(answer, str) else f"({len(cast(bytes, answer))} bytes)"
+        except VISA_FAILURES as error:
+            self._note(began, line, error, clock)
+            raise _translated(line, allowed_s, error) from error
+        received = answer if isinstance(answer, str) else f"({len(answer)} bytes)"
         self._log.append((began, line, received, (time.perf_counter() - clock) * 1e3, ""))
         self._dirty = False
         return answer
 
-    def _translated(self, line: str, timeout_s: float, error: Exception) -> InstrumentError:
-        code = getattr(error, "error_code", None)
-        if code == StatusCode.error_timeout:
-            return Timeout(f"{line}: no answer within {timeout_s:g} s")
-        if code == StatusCode.error_connection_lost or isinstance(error, OSError):
-            return ConnectionLost(f"{line}: the connection ended before the answer")
-        if code == StatusCode.error_resource_locked:
-            return NotConnected(f"{line}: another client holds the instrument's lock")
-        return Garbled(f"{line}: {_brief(error)}")
-
-    def _read_line(self) -> str:
-        assert self._visa is not None and self._session is not None
-        raw = self._read_message(_LINE, _LONGEST_LINE)
-        if not raw.endswith(b"\n") or b"\n" in raw[:-1] or self._session.left_over():
-            raise Garbled(f"not one line of text: {raw[:60]!r}")
-        text = raw.rstrip(b"\r\n")
-        if not text.isascii() or not text.decode("ascii").isprintable():
-            raise Garbled(f"not text: {raw[:60]!r}")
-        return text.decode("ascii")
-
-    def _read_message(self, chunk: int, limit: int) -> bytes:
-        assert self._visa is not None
-        read, session = self._visa.visalib.read, self._visa.session
-        raw, status = read(session, chunk)
-        while status == StatusCode.success_max_count_read and len(raw) < limit:
-            more, status = read(session, chunk)
-            raw += more
-        return raw
-
-    def _read_block(self) -> bytes:
-        if self.resource.wire == "socket":
-            return self._read_block_by_count()
-        return _unwrapped(self._read_message(_BLOCK, 1 << 31))
-
-    def _read_block_by_count(self) -> bytes:
-        assert self._visa is not None and self._session is not None
-        self._visa.set_visa_attribute(ResourceAttribute.termchar_enabled, False)
-        try:
-            head = self._read_exactly(2)
-            if head[:1] != b"#" or not head[1:].isdigit() or head == b"#0":
-                raise Garbled(f"not a definite-length block: {head!r}")
-            digits = self._read_exactly(int(head[1:]))
-            if not digits.isdigit():
-                raise Garbled(f"not the length of a block: {digits!r}")
-            body = self._read_exactly(int(digits) + 1)
-            if body[-1:] != b"\n" or self._session.left_over():
-                raise Garbled("the block does not end where it says")
-            return body[:-1]
-        finally:
-            self._visa.set_visa_attribute(ResourceAttribute.termchar_enabled, True)
-
-    def _read_exactly(self, count: int) -> bytes:
-        assert self._visa is not None
-        return self._visa.visalib.read(self._visa.session, count)[0]
-
-    def _clear(self) -> None:
+    def _clear(self, wire: VisaWire) -> None:
         self._allowed_to_write()
-        assert self._visa is not None and self._session is not None
         self._dirty = True
-        self._session.timeout = self.timeout_s
         began, clock = time.time(), time.perf_counter()
         try:
-            self._visa.clear()
-        except _PYVISA_FAILURES as error:
-            self._note(began, "(clear)", "", error, clock)
-            raise self._translated("(clear)", self.timeout_s, error) from error
+            wire.clear(self.timeout_s)
+        except VISA_FAILURES as error:
+            self._note(began, "(clear)", error, clock)
+            raise _translated("(clear)", self.timeout_s, error) from error
         self._dirty = False
 
-    def _drain_errors(self) -> list[tuple[int, str]]:
+    def _drain_errors(self, wire: VisaWire) -> list[tuple[int, str]]:
         found: list[tuple[int, str]] = []
         for _ in range(ERROR_QUEUE_BOUND):
-            answer = self._exchange("SYST:ERR?", self.timeout_s, self._read_line)
+            answer = self._exchange(wire, "SYST:ERR?", wire.read_line, None)
             code, _, text = answer.partition(",")
             if not re.fullmatch(r"[+-]?\d+", code):
                 self._dirty = True
@@ -354,38 +272,17 @@ class Link:
             found.append((int(code), text.strip().strip('"')))
         return found
 
-    def _note(
-        self, began: float, tx: str, rx: str, error: Exception, clock: float | None = None
-    ) -> None:
+    def _note(self, began: float, tx: str, error: Exception, clock: float | None = None) -> None:
         ms = 0.0 if clock is None else (time.perf_counter() - clock) * 1e3
-        self._log.append((began, tx, rx, ms, f"{type(error).__name__}: {_brief(error)}"))
+        self._log.append((began, tx, "", ms, f"{type(error).__name__}: {brief(error)}"))
 
 
-# What PyVISA and PyVISA-py are known to raise. Not `Exception`: an exception thrown into the
-# exchange by a signal handler must reach whoever set that handler.
-_PYVISA_FAILURES = (
-    pyvisa.errors.Error,
-    OSError,
-    RuntimeError,
-    AssertionError,
-    ValueError,
-    EOFError,
-    KeyError,
-    AttributeError,
-    TypeError,
-)
-
-
-def _brief(error: BaseException) -> str:
-    return str(getattr(error, "abbreviation", "") or error)
-
-
-def _unwrapped(raw: bytes) -> bytes:
-    digits = int(raw[1:2]) if raw[:1] == b"#" and raw[1:2].isdigit() else 0
-    length = raw[2 : 2 + digits]
-    if digits == 0 or not length.isdigit():
-        raise Garbled(f"not a definite-length block: {raw[:20]!r}")
-    body = raw[2 + digits :]
-    if len(body) != int(length) + 1 or body[-1:] != b"\n":
-        raise Garbled(f"a block of {int(length)} bytes came with {len(body)}")
-    return body[:-1]
+def _translated(line: str, timeout_s: float, error: Exception) -> InstrumentError:
+    code = getattr(error, "error_code", None)
+    if code == StatusCode.error_timeout:
+        return Timeout(f"{line}: no answer within {timeout_s:g} s")
+    if code == StatusCode.error_connection_lost or isinstance(error, OSError):
+        return ConnectionLost(f"{line}: the connection ended before the answer")
+    if code == StatusCode.error_resource_locked:
+        return NotConnected(f"{line}: another client holds the instrument's lock")
+    return Garbled(f"{line}: {brief(error)}")

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import struct
-from collections.abc import Iterator
 from typing import Any
 
 from pyvisa import constants
 from pyvisa.constants import InterfaceType, ResourceAttribute, StatusCode
-from pyvisa_py.protocols import hislip  # type: ignore[import-untyped]
-from pyvisa_py.sessions import OpenError  # type: ignore[import-untyped]
-from pyvisa_py.tcpip import TCPIPInstrHiSLIP  # type: ignore[import-untyped]
+from pyvisa_py.protocols import hislip
+from pyvisa_py.sessions import OpenError
+from pyvisa_py.tcpip import TCPIPInstrHiSLIP
 
 from instruments.honest_socket import connect
 
 DEFAULT_PORT = 4880
-_BROKEN = (RuntimeError, AssertionError, struct.error, MemoryError, OverflowError)
+_FAILURES = (OSError, RuntimeError, AssertionError, struct.error, MemoryError, OverflowError)
 
 
 class StrictHislipClient(hislip.Instrument):  # type: ignore[misc]
@@ -44,6 +42,10 @@ class StrictHislipClient(hislip.Instrument):  # type: ignore[misc]
         """Whether the tool sent something, or hung up, before it was asked."""
         return self._sync.speaks_unasked()
 
+    def message_is_complete(self) -> bool:
+        """Whether the last byte read was the last of its message."""
+        return bool(self._rmt)
+
     def device_clear(self) -> None:
         """Clear the tool's buffers and start message numbers anew (IVI-6.1 §6.12)."""
         self.device_clear_complete(self.async_device_clear())
@@ -60,10 +62,11 @@ class StrictHislipSession(TCPIPInstrHiSLIP):  # type: ignore[misc]
         """Connect both channels within the open timeout."""
         device, _, port = self.parsed.lan_device_name.partition(",")
         address = (self.parsed.host_address, int(port or DEFAULT_PORT))
-        with _as_open_error():
+        try:
             self.interface = StrictHislipClient(*address, device, self.open_timeout)
+        except _FAILURES as error:
+            raise OpenError(_status_of(error)) from error
         self._set_constant_attributes(address[1])
-        self._status = StatusCode.success
 
     def _set_constant_attributes(self, port: int) -> None:
         attribute = ResourceAttribute
@@ -93,46 +96,36 @@ class StrictHislipSession(TCPIPInstrHiSLIP):  # type: ignore[misc]
 
     def read(self, count: int) -> tuple[bytes, StatusCode]:
         """Up to `count` bytes of one message."""
-        with self._exchange():
+        self.interface.arm(self.timeout)
+        try:
             data = bytes(self.interface.receive(count))
-            if self.interface._rmt:
-                return data, StatusCode.success
-            return data, StatusCode.success_max_count_read
-        return b"", self._status
+        except _FAILURES as error:
+            return b"", _status_of(error)
+        if self.interface.message_is_complete():
+            return data, StatusCode.success
+        return data, StatusCode.success_max_count_read
 
     def write(self, data: bytes) -> tuple[int, StatusCode]:
         """One whole message."""
-        with self._exchange():
+        self.interface.arm(self.timeout)
+        try:
             return self.interface.send(data), StatusCode.success
-        return 0, self._status
+        except _FAILURES as error:
+            return 0, _status_of(error)
 
     def clear(self) -> StatusCode:
         """Device clear on both channels."""
-        with self._exchange():
-            self.interface.device_clear()
-            return StatusCode.success
-        return self._status
-
-    @contextlib.contextmanager
-    def _exchange(self) -> Iterator[None]:
         self.interface.arm(self.timeout)
         try:
-            yield
-        except TimeoutError:
-            self._status = StatusCode.error_timeout
-        except OSError:
-            self._status = StatusCode.error_connection_lost
-        except _BROKEN:
-            self._status = StatusCode.error_io
+            self.interface.device_clear()
+        except _FAILURES as error:
+            return _status_of(error)
+        return StatusCode.success
 
 
-@contextlib.contextmanager
-def _as_open_error() -> Iterator[None]:
-    try:
-        yield
-    except TimeoutError as error:
-        raise OpenError(StatusCode.error_timeout) from error
-    except OSError as error:
-        raise OpenError(StatusCode.error_connection_lost) from error
-    except _BROKEN as error:
-        raise OpenError(StatusCode.error_io) from error
+def _status_of(error: Exception) -> StatusCode:
+    if isinstance(error, TimeoutError):
+        return StatusCode.error_timeout
+    if isinstance(error, OSError):
+        return StatusCode.error_connection_lost
+    return StatusCode.error_io

@@ -11,16 +11,14 @@ from __future__ import annotations
 from typing import Any
 
 from pyvisa.constants import InterfaceType, ResourceAttribute, StatusCode
-from pyvisa_py import highlevel  # type: ignore[import-untyped]  # registers the stock sessions
-from pyvisa_py.sessions import Session  # type: ignore[import-untyped]
-from pyvisa_py.tcpip import TCPIPSocketSession  # type: ignore[import-untyped]
+from pyvisa_py.sessions import Session
+from pyvisa_py.tcpip import TCPIPSocketSession
 
 from instruments.honest_socket import connect
 from instruments.strict_hislip import StrictHislipSession
 from instruments.strict_vxi11 import StrictVxi11Session
 
 _CHUNK = 1 << 20
-assert highlevel is not None
 
 
 class StrictSocketSession(TCPIPSocketSession):  # type: ignore[misc]
@@ -30,9 +28,7 @@ class StrictSocketSession(TCPIPSocketSession):  # type: ignore[misc]
 
     def _connect(self) -> StatusCode:
         self._lost = False
-        self.interface = connect(
-            self.parsed.host_address, int(self.parsed.port), self.open_timeout
-        )
+        self.interface = connect(self.parsed.host_address, int(self.parsed.port), self.open_timeout)
         return StatusCode.success
 
     def speaks_unasked(self) -> bool:
@@ -105,9 +101,7 @@ class StrictInstrSession(Session):  # type: ignore[misc]
 
     session_type = (InterfaceType.tcpip, "INSTR")
 
-    def __new__(
-        cls, manager: int, name: str, parsed: Any, open_timeout: int | None = None
-    ) -> Any:
+    def __new__(cls, manager: int, name: str, parsed: Any, open_timeout: int | None = None) -> Any:
         """An instance of the session class that the device's name asks for."""
         is_hislip = parsed.lan_device_name.lower().startswith("hislip")
         kind = StrictHislipSession if is_hislip else StrictVxi11Session
@@ -116,6 +110,6 @@ class StrictInstrSession(Session):  # type: ignore[misc]
 
 def install() -> None:
     """Put the strict sessions in the place of PyVISA-py's; calling it again changes nothing."""
-    classes = Session._session_classes
+    classes = Session._session_classes  # noqa: SLF001  # its `register` only warns and logs
     classes[(InterfaceType.tcpip, "SOCKET")] = StrictSocketSession
     classes[(InterfaceType.tcpip, "INSTR")] = StrictInstrSession

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from pyvisa.constants import InterfaceType, ResourceAttribute, StatusCode
-from pyvisa_py.protocols import rpc, vxi11, xdrlib  # type: ignore[import-untyped]
-from pyvisa_py.sessions import OpenError  # type: ignore[import-untyped]
-from pyvisa_py.tcpip import TCPIPInstrVxi11, Vxi11CoreClient  # type: ignore[import-untyped]
+from pyvisa_py.protocols import rpc, vxi11, xdrlib
+from pyvisa_py.sessions import OpenError
+from pyvisa_py.tcpip import TCPIPInstrVxi11, Vxi11CoreClient
 
 from instruments.honest_socket import HonestSocket, connect
 
-_BROKEN = (rpc.RPCError, xdrlib.Error, EOFError, struct.error, ValueError, MemoryError)
 _GRACE_S = 0.25
 """How long after its own io_timeout the tool may take to say that it timed out."""
 _CLOSE_S = 0.3
+_FOREVER_S = 3600.0
 _CODES = {
     vxi11.ErrorCodes.no_error: StatusCode.success,
     vxi11.ErrorCodes.io_timeout: StatusCode.error_timeout,
@@ -34,6 +33,18 @@ class CallTimedOut(Exception):
 
     Not a `TimeoutError`: PyVISA-py's client turns those into an ordinary I/O error.
     """
+
+
+_FAILURES = (
+    CallTimedOut,
+    OSError,
+    rpc.RPCError,
+    xdrlib.Error,
+    EOFError,
+    struct.error,
+    ValueError,
+    MemoryError,
+)
 
 
 class StrictVxi11Client(Vxi11CoreClient):  # type: ignore[misc]
@@ -93,6 +104,7 @@ class StrictVxi11Session(TCPIPInstrVxi11):  # type: ignore[misc]
     """`TCPIP::host[,port]::inst0::INSTR`, strictly."""
 
     session_type = (InterfaceType.tcpip, "INSTR")
+    interface: Any
 
     def after_parsing(self) -> None:
         """Connect and create the link within the open timeout."""
@@ -100,12 +112,14 @@ class StrictVxi11Session(TCPIPInstrVxi11):  # type: ignore[misc]
         self._owner = os.getpid()
         self._broken = False
         self.keepalive = True
-        self.client_id = random.getrandbits(31)
-        with _as_open_error():
+        self.client_id = os.getpid() & 0x7FFF_FFFF
+        try:
             self.interface = StrictVxi11Client(
                 host, int(port) if port else None, self.open_timeout or 2000
             )
             self._create_link()
+        except _FAILURES as failure:
+            raise OpenError(_status_of(failure)) from failure
         self.attrs[ResourceAttribute.tcpip_is_hislip] = False
         self.attrs[ResourceAttribute.tcpip_address] = self.parsed.host_address
         self.attrs[ResourceAttribute.tcpip_hostname] = ""
@@ -134,48 +148,53 @@ class StrictVxi11Session(TCPIPInstrVxi11):  # type: ignore[misc]
     def read(self, count: int) -> tuple[bytes, StatusCode]:
         """Up to `count` bytes of one message, all calls together within the timeout."""
         parts: list[bytes] = []
-        ends = time.monotonic() + (self.timeout or 3600.0)
-        with self._exchange():
+        ends = time.monotonic() + (self.timeout or _FOREVER_S)
+        try:
             while count > 0:
-                left = ends - time.monotonic()
-                self.interface.budget_s = max(left, 0.0)
-                error, reason, data = self.interface.device_read(
-                    self.link, min(count, 1 << 20), max(int(left * 1e3), 0), 0, 0, 0
-                )
+                error, reason, data = self._device_read(count, ends - time.monotonic())
                 if error:
-                    return b"".join(parts), self._fail(error)
+                    return b"".join(parts), self._refused(error)
                 parts.append(data)
                 count -= len(data)
                 if reason & (vxi11.RX_END | vxi11.RX_CHR):
                     return b"".join(parts), StatusCode.success
-            return b"".join(parts), StatusCode.success_max_count_read
-        return b"".join(parts), self._status
+        except _FAILURES as failure:
+            return b"".join(parts), self._failed(failure)
+        return b"".join(parts), StatusCode.success_max_count_read
+
+    def _device_read(self, count: int, left_s: float) -> tuple[int, int, bytes]:
+        self.interface.budget_s = max(left_s, 0.0)
+        milliseconds = max(int(left_s * 1e3), 0)
+        answer: tuple[int, int, bytes] = self.interface.device_read(
+            self.link, min(count, 1 << 20), milliseconds, 0, 0, 0
+        )
+        return answer
 
     def write(self, data: bytes) -> tuple[int, StatusCode]:
         """One whole message, in pieces of the size the tool accepts."""
-        milliseconds = int((self.timeout or 3600.0) * 1e3)
+        milliseconds = int((self.timeout or _FOREVER_S) * 1e3)
         self.interface.budget_s = self.timeout
-        with self._exchange():
+        try:
             for start in range(0, len(data), self.max_recv_size):
                 piece = data[start : start + self.max_recv_size]
                 is_last = start + len(piece) >= len(data)
                 flags = vxi11.OP_FLAG_END if is_last else 0
-                error, size = self.interface.device_write(
-                    self.link, milliseconds, 0, flags, piece
-                )
+                error, size = self.interface.device_write(self.link, milliseconds, 0, flags, piece)
                 if error or size < len(piece):
-                    return start, self._fail(error)
-            return len(data), StatusCode.success
-        return 0, self._status
+                    return start, self._refused(error)
+        except _FAILURES as failure:
+            return 0, self._failed(failure)
+        return len(data), StatusCode.success
 
     def clear(self) -> StatusCode:
         """Device clear."""
         self.interface.budget_s = self.timeout
-        milliseconds = int((self.timeout or 3600.0) * 1e3)
-        with self._exchange():
+        milliseconds = int((self.timeout or _FOREVER_S) * 1e3)
+        try:
             error = self.interface.device_clear(self.link, 0, 0, milliseconds)
-            return self._fail(error) if error else StatusCode.success
-        return self._status
+        except _FAILURES as failure:
+            return self._failed(failure)
+        return self._refused(error) if error else StatusCode.success
 
     def close(self) -> StatusCode:
         """Destroy the link when it is ours and works; always close our end of the socket.
@@ -185,35 +204,24 @@ class StrictVxi11Session(TCPIPInstrVxi11):  # type: ignore[misc]
         """
         if not self._broken and os.getpid() == self._owner:
             self.interface.budget_s = _CLOSE_S
-            with self._exchange():
+            with contextlib.suppress(*_FAILURES):
                 self.interface.destroy_link(self.link)
         self.interface.close()
-        self.interface = None  # type: ignore[assignment]
+        self.interface = None
         return StatusCode.success
 
-    def _fail(self, error: int) -> StatusCode:
+    def _refused(self, error: int) -> StatusCode:
         self._broken = True
-        return _CODES.get(error, StatusCode.error_io) if error else StatusCode.error_io
+        return StatusCode.error_io if error == 0 else _CODES.get(error, StatusCode.error_io)
 
-    @contextlib.contextmanager
-    def _exchange(self) -> Iterator[None]:
-        try:
-            yield
-        except CallTimedOut:
-            self._broken, self._status = True, StatusCode.error_timeout
-        except OSError:
-            self._broken, self._status = True, StatusCode.error_connection_lost
-        except _BROKEN:
-            self._broken, self._status = True, StatusCode.error_io
+    def _failed(self, failure: Exception) -> StatusCode:
+        self._broken = True
+        return _status_of(failure)
 
 
-@contextlib.contextmanager
-def _as_open_error() -> Iterator[None]:
-    try:
-        yield
-    except CallTimedOut as error:
-        raise OpenError(StatusCode.error_timeout) from error
-    except OSError as error:
-        raise OpenError(StatusCode.error_connection_lost) from error
-    except _BROKEN as error:
-        raise OpenError(StatusCode.error_io) from error
+def _status_of(failure: Exception) -> StatusCode:
+    if isinstance(failure, CallTimedOut):
+        return StatusCode.error_timeout
+    if isinstance(failure, OSError):
+        return StatusCode.error_connection_lost
+    return StatusCode.error_io

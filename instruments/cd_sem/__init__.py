@@ -1,0 +1,1 @@
+"""The CD-SEM: measures line widths."""

@@ -1,0 +1,79 @@
+"""Driver of the CD-SEM; the command set is in `manual.md` beside this file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from instruments.driver import (
+    RECIPE,
+    Choice,
+    Identity,
+    Ramp,
+    Reading,
+    ScpiTool,
+    Setting,
+    Trace,
+    checked_name,
+)
+from instruments.errors import Garbled
+
+SITE_COLUMNS = 9
+
+
+@dataclass(frozen=True)
+class Site:
+    """One measured field; lengths in nm but the position in mm from the wafer's centre."""
+
+    column: int
+    row: int
+    x_mm: float
+    y_mm: float
+    cd: float
+    lwr: float
+    passes: int
+    is_resolved: bool
+    edge_slope: float
+
+
+class CdSem(ScpiTool):
+    """CD-SEM: measures line widths on the developed fields of a wafer."""
+
+    identity: ClassVar[Identity] = Identity(r"SIMFAB,CDSEM-")
+
+    target = Setting(
+        "MEAS:TARG", unit="nm", low=10, high=500, kind=RECIPE, verify=1e-3,
+        doc="Line width to expect.",
+    )  # fmt: skip
+    landing_voltage = Setting(
+        "SEM:LAND", unit="V", low=300, high=1600, kind=RECIPE, verify=0.1,
+        ramp=Ramp(step=200, every_s=0.0), doc="Landing voltage of the beam.",
+    )  # fmt: skip
+    dose = Setting(
+        "SEM:DOSE", unit="pC", low=1, high=50, kind=RECIPE, verify=1e-3,
+        doc="Electron dose of one measurement.",
+    )  # fmt: skip
+    fields = Choice(
+        "MEAS:FIEL", ("FULL", "CENT"), kind=RECIPE, doc="Every patterned field, or the centre."
+    )
+
+    beam = Choice("BEAM:STAT", ("ON", "OFF"), kind="reading", doc="Electron beam.")
+    beam_current = Reading("BEAM:CURR?", unit="pA", doc="Beam current.")
+    pressure = Reading("CHAM:PRES?", unit="Pa", doc="Chamber pressure.")
+
+    profile = Trace("TRAC:DATA?", "PROF", unit="a.u.", doc="Mean line profile of the centre site.")
+
+    def sites(self, handle: str) -> tuple[Site, ...]:
+        """What the job `handle` measured, in the order of measurement."""
+        raw = self.link.block(f'DATA:SITE? "{checked_name(handle)}"')
+        if len(raw) % SITE_COLUMNS:
+            self.link.distrust()
+            raise Garbled(f"{len(raw)} numbers are no whole number of sites")
+        return tuple(_site(*(float(v) for v in row)) for row in raw.reshape(-1, SITE_COLUMNS))
+
+
+def _site(
+    column: float, row: float, x: float, y: float,
+    cd: float, lwr: float, passes: float, resolved: float, slope: float,
+) -> Site:  # fmt: skip
+    return Site(int(column), int(row), x, y, cd, lwr, int(passes), resolved == 1.0, slope)

@@ -1,0 +1,39 @@
+"""The fab's clock: physical seconds, faster than the host's by a scale."""
+
+from __future__ import annotations
+
+import time
+
+
+class FabClock:
+    """Physical seconds since the fab began; `scale` of them pass in one second of the host."""
+
+    def __init__(self, scale: float = 1.0) -> None:
+        if not scale > 0:
+            raise ValueError(f"the clock scale must be positive, not {scale}")
+        self.scale = scale
+        self._origin = time.monotonic()
+
+    def now(self) -> float:
+        """Physical seconds since the start."""
+        return (time.monotonic() - self._origin) * self.scale
+
+    def host_seconds(self, physical: float) -> float:
+        """What `physical` seconds are on the host's clock."""
+        return physical / self.scale
+
+
+class HandClock(FabClock):
+    """A clock that stands still until it is moved; for tests of the models."""
+
+    def __init__(self) -> None:
+        super().__init__(1.0)
+        self._now = 0.0
+
+    def now(self) -> float:
+        """Physical seconds since the start."""
+        return self._now
+
+    def pass_(self, seconds: float) -> None:
+        """Let `seconds` go by."""
+        self._now += seconds

@@ -1,0 +1,87 @@
+"""The fab put together: world, tools, wires and control channel in one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from instruments.fab.clock import FabClock
+from instruments.fab.config import FabConfig
+from instruments.fab.control import ControlServer
+from instruments.fab.faults import Faults
+from instruments.fab.models.base import ToolModel
+from instruments.fab.models.cd_sem import CdSemModel
+from instruments.fab.models.scanner import ScannerModel
+from instruments.fab.models.track import TrackModel
+from instruments.fab.wires.channel import HOST, Channel, ToolPower
+from instruments.fab.wires.hislip import HislipChannel
+from instruments.fab.wires.raw_socket import SocketChannel
+from instruments.fab.wires.vxi11 import Vxi11Channel
+from instruments.fab.world import World
+from instruments.resource_name import Wire, resource_text
+
+MODELS: dict[str, type[ToolModel]] = {
+    "scanner": ScannerModel,
+    "track": TrackModel,
+    "cd_sem": CdSemModel,
+}
+CHANNELS: dict[Wire, type[Channel]] = {
+    "socket": SocketChannel,
+    "hislip": HislipChannel,
+    "vxi11": Vxi11Channel,
+}
+
+
+class Fab:
+    """Every simulated tool on its wires."""
+
+    def __init__(self, config: FabConfig) -> None:
+        self.config = config
+        self.clock = FabClock(config.scale)
+        self.world = World(config.seed, self.clock)
+        self.faults = Faults()
+        self.powers: dict[str, ToolPower] = {}
+        for entry in config.tools:
+            tool = MODELS[entry.kind](entry.name, entry.serial, entry.seed, self.world)
+            self.powers[entry.name] = power = ToolPower(tool)
+            for wire, channel in CHANNELS.items():
+                if wire in entry.wires:
+                    channel(power, self.faults, entry.wires[wire])
+        tools = {name: power.tool for name, power in self.powers.items()}
+        for tool in tools.values():
+            tool.neighbours = {name: t for name, t in tools.items() if t is not tool}
+        self.control = ControlServer(self.world, self.faults, self.powers, config.control_port)
+
+    async def start(self) -> None:
+        """Open every port; raises `OSError` when one is taken."""
+        for power in self.powers.values():
+            for channel in power.channels:
+                await channel.listen()
+        await self.control.listen()
+
+    def ports(self) -> dict[str, Any]:
+        """Where everything listens, with the VISA resource name of each tool and wire."""
+        tools = {}
+        for entry in self.config.tools:
+            channels = self.powers[entry.name].channels
+            by_wire = {c.wire: c.port for c in channels}
+            tools[entry.name] = {
+                "kind": entry.kind,
+                "serial": entry.serial,
+                "ports": by_wire,
+                "resources": {w: resource_text(w, HOST, port) for w, port in by_wire.items()},
+            }
+        return {"host": HOST, "control_port": self.control.port, "tools": tools}
+
+
+async def run(config: FabConfig, ports_file: Path | None) -> None:
+    """Serve until cancelled; the ports file appears whole, once every port is open."""
+    fab = Fab(config)
+    await fab.start()
+    if ports_file is not None:
+        partial = ports_file.with_suffix(".partial")
+        partial.write_text(json.dumps(fab.ports(), indent=1))
+        partial.replace(ports_file)
+    await asyncio.Event().wait()

@@ -1,0 +1,1 @@
+"""One model per kind of tool: physics, states, limits and counters, written from its manual."""

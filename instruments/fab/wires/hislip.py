@@ -1,0 +1,192 @@
+"""HiSLIP 1.0 in synchronised mode (IVI-6.1): a pair of TCP connections a client.
+
+The interrupted-query messages are not sent: a client that asks before it has read gets both
+answers, each under its own message number, and drops the first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import struct
+from dataclasses import dataclass
+
+from instruments.fab.faults import Faults
+from instruments.fab.wires.channel import Channel, Reply, ToolPower, ship, spoiled
+from instruments.resource_name import Wire
+
+_HEAD = struct.Struct("!2sBBIQ")
+_PIECE = 1 << 20
+_LONGEST = 1 << 24
+INITIALIZE, INITIALIZE_ANSWER, FATAL, ERROR = 0, 1, 2, 3
+LOCK, LOCK_ANSWER, DATA, DATA_END = 4, 5, 6, 7
+CLEAR_COMPLETE, CLEAR_DONE = 8, 9
+REMOTE, REMOTE_ANSWER, TRIGGER = 10, 11, 12
+MAX_SIZE, MAX_SIZE_ANSWER = 15, 16
+ASYNC_INITIALIZE, ASYNC_INITIALIZE_ANSWER = 17, 18
+ASYNC_CLEAR, STATUS, STATUS_ANSWER, ASYNC_CLEAR_ANSWER = 19, 21, 22, 23
+LOCK_INFO, LOCK_INFO_ANSWER = 24, 25
+_MAV = 16
+
+
+@dataclass
+class Session:
+    """One client's pair of connections."""
+
+    number: int
+    clearing: bool = False
+    answering: asyncio.Task[bool] | None = None
+
+
+@dataclass(frozen=True)
+class Message:
+    """One HiSLIP message."""
+
+    kind: int
+    control: int
+    parameter: int
+    payload: bytes
+
+
+class HislipChannel(Channel):
+    """`TCPIP::host::hislip0,port::INSTR`."""
+
+    wire: Wire = "hislip"
+
+    def __init__(self, power: ToolPower, faults: Faults, port: int) -> None:
+        super().__init__(power, faults, port)
+        self._numbers = itertools.count(1)
+        self._sessions: dict[int, Session] = {}
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Tell the two kinds of connection apart by their first message."""
+        await self.power.thaw()
+        first = await _receive(reader)
+        if first.kind == INITIALIZE:
+            session = Session(next(self._numbers) & 0xFFFF)
+            self._sessions[session.number] = session
+            _send(writer, INITIALIZE_ANSWER, 0, (0x0100 << 16) | session.number)
+            try:
+                await self._synchronous(reader, writer, session)
+            finally:
+                self._sessions.pop(session.number, None)
+        elif first.kind == ASYNC_INITIALIZE and first.parameter in self._sessions:
+            _send(writer, ASYNC_INITIALIZE_ANSWER, 0, 0)
+            await self._asynchronous(reader, writer, self._sessions[first.parameter])
+        else:
+            _send(writer, FATAL, 3, 0, b"invalid initialization sequence")
+
+    # ------------------------------------------------------------------ synchronous channel
+    async def _synchronous(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, session: Session
+    ) -> None:
+        received = b""
+        while True:
+            message = await _receive(reader)
+            if message.kind == CLEAR_COMPLETE:
+                await self.power.thaw()
+                received, session.clearing = b"", False
+                _send(writer, CLEAR_DONE, 0, 0)
+            elif message.kind == TRIGGER:
+                continue
+            elif message.kind not in (DATA, DATA_END):
+                _send(writer, ERROR, 1, 0, b"unrecognized message type")
+            elif session.clearing:
+                continue
+            else:
+                received += message.payload
+                if message.kind == DATA_END:
+                    complete, received = received, b""
+                    if not await self._answer(writer, session, message.parameter, complete):
+                        return
+
+    async def _answer(
+        self, writer: asyncio.StreamWriter, session: Session, number: int, message: bytes
+    ) -> bool:
+        answer = self.respond_now(message)
+        if answer is not None:
+            if answer:
+                writer.write(_framed(answer, number))
+            return True
+        session.answering = asyncio.ensure_future(self._answer_slowly(writer, number, message))
+        try:
+            return await session.answering
+        except asyncio.CancelledError:
+            if not session.clearing:
+                raise
+            return True
+        finally:
+            session.answering = None
+
+    async def _answer_slowly(
+        self, writer: asyncio.StreamWriter, number: int, message: bytes
+    ) -> bool:
+        reply = await self.respond(message)
+        if not reply.data and reply.kind not in ("close", "reset"):
+            return True
+        return await ship(writer, _framed_with_fault(reply, number), reply)
+
+    # ------------------------------------------------------------------ asynchronous channel
+    async def _asynchronous(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, session: Session
+    ) -> None:
+        while True:
+            message = await _receive(reader)
+            await self.power.thaw()
+            if message.kind == ASYNC_CLEAR:
+                session.clearing = True
+                if session.answering is not None:
+                    session.answering.cancel()
+                _send(writer, ASYNC_CLEAR_ANSWER, 0, 0)
+            elif message.kind == STATUS:
+                waiting = _MAV if session.answering is not None else 0
+                _send(writer, STATUS_ANSWER, self.tool.status_byte() | waiting, 0)
+            elif message.kind == MAX_SIZE:
+                _send(writer, MAX_SIZE_ANSWER, 0, 0, struct.pack("!Q", _PIECE))
+            elif message.kind in _PLAIN_ANSWERS:
+                _send(writer, *_PLAIN_ANSWERS[message.kind], 0)
+            else:
+                _send(writer, ERROR, 1, 0, b"unrecognized message type")
+            await writer.drain()
+
+
+_PLAIN_ANSWERS = {
+    LOCK: (LOCK_ANSWER, 1),
+    LOCK_INFO: (LOCK_INFO_ANSWER, 0),
+    REMOTE: (REMOTE_ANSWER, 0),
+}
+
+
+async def _receive(reader: asyncio.StreamReader) -> Message:
+    prologue, kind, control, parameter, length = _HEAD.unpack(await reader.readexactly(16))
+    if prologue != b"HS" or length > _LONGEST:
+        raise ConnectionError("not HiSLIP")
+    return Message(kind, control, parameter, await reader.readexactly(length) if length else b"")
+
+
+def _send(
+    writer: asyncio.StreamWriter, kind: int, control: int, parameter: int, payload: bytes = b""
+) -> None:
+    with contextlib.suppress(RuntimeError):
+        writer.write(_HEAD.pack(b"HS", kind, control, parameter, len(payload)) + payload)
+
+
+def _framed(answer: bytes, number: int) -> bytes:
+    if len(answer) <= _PIECE:
+        return _HEAD.pack(b"HS", DATA_END, 0, number, len(answer)) + answer
+    pieces = []
+    for start in range(0, len(answer), _PIECE):
+        piece = answer[start : start + _PIECE]
+        kind = DATA_END if start + _PIECE >= len(answer) else DATA
+        pieces.append(_HEAD.pack(b"HS", kind, 0, number, len(piece)) + piece)
+    return b"".join(pieces)
+
+
+def _framed_with_fault(reply: Reply, number: int) -> bytes:
+    framed = _framed(spoiled(reply), number)
+    if reply.kind == "duplicate":
+        return framed * 2
+    if reply.kind == "stale":
+        return _framed(reply.previous, (number - 2) & 0xFFFF_FFFF) + framed
+    return framed

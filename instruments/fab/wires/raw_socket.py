@@ -1,0 +1,35 @@
+"""The raw socket wire: lines in, lines out, and nothing that tells one answer from another."""
+
+from __future__ import annotations
+
+import asyncio
+
+from instruments.fab.wires.channel import Channel, Reply, ship, spoiled
+from instruments.resource_name import Wire
+
+
+class SocketChannel(Channel):
+    """`TCPIP::host::port::SOCKET`."""
+
+    wire: Wire = "socket"
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer line after line; lines that came together are one message."""
+        while True:
+            message = await reader.readuntil(b"\n")
+            answer = self.respond_now(message)
+            if answer is None:
+                if not await self._send(writer, await self.respond(message)):
+                    return
+            elif answer:
+                writer.write(answer)
+                if len(answer) > 1 << 16:
+                    await writer.drain()
+
+    async def _send(self, writer: asyncio.StreamWriter, reply: Reply) -> bool:
+        data = spoiled(reply)
+        if reply.kind == "duplicate":
+            data = data * 2
+        elif reply.kind == "stale":
+            data = reply.previous + data
+        return await ship(writer, data, reply)

@@ -1,0 +1,200 @@
+"""What exists in the fab apart from the tools: carriers, wafers, and the truth about them.
+
+A wafer carries its state from tool to tool: the track coats it, the scanner exposes fields, the
+track develops them into lines, the CD-SEM measures those lines and shrinks them a little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from instruments.fab.clock import FabClock
+from instruments.fab.models.litho import (
+    Bake,
+    Coat,
+    Field,
+    Optics,
+    Process,
+    Surface,
+    Truth,
+    truth_of,
+)
+
+SLOTS = 25
+STOCKER = "stocker"
+FIELD_NOISE_NM = 0.25
+LWR_NM = 3.4
+
+
+class NoSuchThing(LookupError):
+    """A carrier or wafer nobody has delivered."""
+
+
+@dataclass
+class Line:
+    """One field's pattern after development, nm."""
+
+    cd: float
+    lwr: float
+    slope: float
+    passes: int = 0
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One exposed field: dose in mJ/cm², focus in nm, as set plus the errors of dose and stage."""
+
+    dose: float
+    focus: float
+
+
+@dataclass
+class Wafer:
+    """One wafer and everything that was done to its present layer."""
+
+    wafer_id: str
+    layer: int = 0
+    coat: Coat | None = None
+    optics: Optics = field(default_factory=Optics)
+    bake: Bake | None = None
+    shots: dict[Field, Shot] = field(default_factory=dict)
+    focus_shift: float = 0.0
+    exposures: int = 0
+    lines: dict[Field, Line] = field(default_factory=dict)
+    history: list[str] = field(default_factory=list)
+
+    def state(self) -> str:
+        """bare, coated, exposed or developed."""
+        if self.bake is not None:
+            return "developed"
+        if self.shots:
+            return "exposed"
+        return "coated" if self.coat is not None else "bare"
+
+
+@dataclass
+class Carrier:
+    """A FOUP: wafer ID by slot, what a mapper sees in odd slots, and where it stands."""
+
+    carrier_id: str
+    slots: dict[int, str]
+    marks: dict[int, str] = field(default_factory=dict)
+    place: str = STOCKER
+
+    def slot_map(self) -> str:
+        """25 characters, slot 1 first."""
+        seen = ("O" if slot in self.slots else "." for slot in range(1, SLOTS + 1))
+        return "".join(self.marks.get(k, mark) for k, mark in enumerate(seen, start=1))
+
+
+class World:
+    """Carriers and wafers, the process's truth, and the count of what must never happen."""
+
+    def __init__(self, seed: int, clock: FabClock) -> None:
+        self.seed = seed
+        self.clock = clock
+        self.process = Process.drawn(seed)
+        self.carriers: dict[str, Carrier] = {}
+        self.wafers: dict[str, Wafer] = {}
+        self.double_exposures = 0
+        self._rng = np.random.default_rng([seed, 57])
+
+    # ------------------------------------------------------------------ carriers
+    def deliver(
+        self, carrier_id: str, slots: Mapping[int, str], marks: Mapping[int, str] | None = None
+    ) -> None:
+        """Put a carrier into the stocker; known wafers keep their state.
+
+        A carrier of that name is replaced unless it stands at a tool.
+        """
+        if any(not 1 <= slot <= SLOTS for slot in (*slots, *(marks or {}))):
+            raise ValueError(f"slots are 1 to {SLOTS}")
+        known = self.carriers.get(carrier_id)
+        if known is not None and known.place != STOCKER:
+            if known.slots == dict(slots) and known.marks == dict(marks or {}):
+                return
+            raise ValueError(f"{carrier_id} stands at {known.place}")
+        self.carriers[carrier_id] = Carrier(carrier_id, dict(slots), dict(marks or {}))
+        for wafer_id in slots.values():
+            self.wafers.setdefault(wafer_id, Wafer(wafer_id))
+
+    def carrier(self, carrier_id: str) -> Carrier:
+        """The carrier, or `NoSuchThing`."""
+        try:
+            return self.carriers[carrier_id]
+        except KeyError as error:
+            raise NoSuchThing(f"no carrier {carrier_id}") from error
+
+    def wafer(self, wafer_id: str) -> Wafer:
+        """The wafer, or `NoSuchThing`."""
+        try:
+            return self.wafers[wafer_id]
+        except KeyError as error:
+            raise NoSuchThing(f"no wafer {wafer_id}") from error
+
+    # ------------------------------------------------------------------ what tools do to wafers
+    def coat(self, wafer: Wafer, coat: Coat) -> None:
+        """Spin a new layer on: patterns of the layer below stay history."""
+        wafer.layer += 1
+        wafer.coat, wafer.bake = coat, None
+        wafer.shots, wafer.lines, wafer.exposures = {}, {}, 0
+        wafer.focus_shift = 0.0
+        wafer.history.append(f"coat {coat.resist} {coat.thickness:.1f} nm")
+
+    def begin_exposure(self, wafer: Wafer, optics: Optics) -> None:
+        """A job starts on `wafer`; the same layer twice is what must never happen."""
+        if wafer.exposures:
+            self.double_exposures += 1
+        wafer.exposures += 1
+        wafer.optics = optics
+        wafer.history.append(f"expose, time {wafer.exposures} in layer {wafer.layer}")
+
+    def expose(self, wafer: Wafer, at: Field, shot: Shot) -> None:
+        """Expose one field; what is exposed twice gets both doses."""
+        before = wafer.shots.get(at)
+        dose = shot.dose + (before.dose if before else 0.0)
+        wafer.shots[at] = Shot(dose, shot.focus)
+
+    def develop(self, wafer: Wafer, bake: Bake) -> None:
+        """Turn exposed fields into lines of the width the surface says, plus field noise."""
+        wafer.bake = bake
+        surface = self.surface(wafer)
+        for at, shot in wafer.shots.items():
+            noise = self._rng.normal(0, FIELD_NOISE_NM)
+            width = float(surface.cd(shot.dose, shot.focus))
+            width += self.process.signature[at] + noise
+            wafer.lines[at] = Line(max(width, 0.0), *self._edges(surface, shot))
+        wafer.history.append("develop")
+
+    def _edges(self, surface: Surface, shot: Shot) -> tuple[float, float]:
+        blur = 1 + ((shot.focus - surface.best_focus) / 120.0) ** 2
+        return float(LWR_NM * blur * self._rng.normal(1, 0.05)), 4.0 * blur
+
+    # ------------------------------------------------------------------ the truth
+    def surface(self, wafer: Wafer) -> Surface:
+        """The noise-free surface this wafer's fields lie on, over the focus that was *set*."""
+        coat = wafer.coat or Coat("NONE", self.process.best_thickness)
+        return self.process.effective(wafer.optics, coat, wafer.bake or Bake(), wafer.focus_shift)
+
+    def truth(self, of: str) -> Truth:
+        """The truth about a wafer, or about the process at default settings (`process`)."""
+        if of == "process":
+            return truth_of(self.process.nominal())
+        return truth_of(self.surface(self.wafer(of)))
+
+    def describe(self, wafer_id: str) -> dict[str, Any]:
+        """A wafer's state for the control channel."""
+        wafer = self.wafer(wafer_id)
+        return {
+            "wafer_id": wafer_id,
+            "state": wafer.state(),
+            "layer": wafer.layer,
+            "exposures": wafer.exposures,
+            "fields": len(wafer.shots),
+            "coat": asdict(wafer.coat) if wafer.coat else None,
+            "history": list(wafer.history),
+        }

@@ -1,0 +1,1 @@
+"""The scanner: exposes fields with a dose and a focus each."""

@@ -1,0 +1,1 @@
+"""The track: coats wafers with resist, bakes and develops them."""
