@@ -55,7 +55,8 @@ def check_visibility(
     app_configs: Sequence[AppConfig] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
     """No late-acknowledged task may still run when the broker hands it out again."""
-    celery.loader.import_default_modules()
+    # Not by the loader: importing as a worker does runs the system checks again.
+    celery.autodiscover_tasks(force=True)
     options = celery.conf.broker_transport_options or {}
     limits = {
         name: task.time_limit or celery.conf.task_time_limit
