@@ -1,10 +1,12 @@
 """A tool's time is one line: every claim on it is an Allocation, and none may overlap."""
 
-from typing import Any, ClassVar
+from datetime import datetime
+from typing import ClassVar
 
 import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeBoundary, RangeOperators
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -45,14 +47,16 @@ class Booking(models.Model):
     ends_at = models.DateTimeField()
     hold_expires_at = models.DateTimeField(null=True, blank=True)
     purpose = models.CharField(max_length=200, blank=True)
-    use_mode = models.CharField(
-        max_length=14, choices=UseMode.choices, default=UseMode.REQUESTED
-    )
+    use_mode = models.CharField(max_length=14, choices=UseMode.choices, default=UseMode.REQUESTED)
     lot = models.ForeignKey(
         Lot, null=True, blank=True, on_delete=models.PROTECT, related_name="bookings"
     )
     route = models.ForeignKey(Route, null=True, blank=True, on_delete=models.PROTECT)
     wafer_count = models.PositiveSmallIntegerField(default=0)
+    test_wafers = models.PositiveSmallIntegerField(
+        default=0, help_text="12-inch wafers bought from the facility"
+    )
+    hold_extensions = models.PositiveSmallIntegerField(default=0)
     quote = models.JSONField(
         default=dict, help_text="the price as it was shown: lines, supply, VAT, total in won"
     )
@@ -107,6 +111,18 @@ class Booking(models.Model):
     def is_live(self) -> bool:
         return self.state in LIVE_STATES
 
+    def is_stale(self, now: datetime) -> bool:
+        """A hold whose time is up, though nobody has written it down yet."""
+        return (
+            self.state == BookingState.HELD
+            and self.hold_expires_at is not None
+            and self.hold_expires_at <= now
+        )
+
+    def state_at(self, now: datetime) -> BookingState:
+        """The state that people see: a stale hold has expired."""
+        return BookingState.EXPIRED if self.is_stale(now) else BookingState(self.state)
+
 
 class AllocationKind(models.TextChoices):
     BOOKING = "booking", _("Booking")
@@ -137,9 +153,7 @@ class Allocation(models.Model):
                 expressions=[
                     ("tool", RangeOperators.EQUAL),
                     (
-                        models.Func(
-                            "starts_at", "ends_at", RangeBoundary(), function="TSTZRANGE"
-                        ),
+                        models.Func("starts_at", "ends_at", RangeBoundary(), function="TSTZRANGE"),
                         RangeOperators.OVERLAPS,
                     ),
                 ],
@@ -180,3 +194,39 @@ class RuleSetting(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+    def clean(self) -> None:
+        """ValidationError unless the rule exists and knows each parameter, of its own type."""
+        from testbed.booking.rules import RULES
+
+        defaults = {rule.code: rule.defaults for rule in RULES}.get(self.code)
+        if defaults is None:
+            raise ValidationError({"code": _("There is no booking rule with this code.")})
+        for key, value in self.parameters.items():
+            if key not in defaults or type(value) is not type(defaults[key]) or value < 0:
+                raise ValidationError(
+                    {"parameters": _("The rule has no such parameter, or it has another type.")}
+                )
+
+
+class IdempotencyKey(models.Model):
+    """A key a client chose, the hash of what it sent, and what it was answered.
+
+    Written in the transaction that does the work: no answer without its key, no key without
+    its answer.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=80)
+    request_sha256 = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField(null=True)
+    body = models.JSONField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["user", "key"], name="booking_key_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary
 from django.db import models
 
 from testbed.people.querysets import CompanyOwnedQuerySet
@@ -11,12 +12,29 @@ from testbed.people.querysets import CompanyOwnedQuerySet
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from testbed.booking.models import Allocation  # noqa: F401 - named in the generic
+    from testbed.booking.models import Allocation, Booking  # noqa: F401 - one is in the generic
 
 
 class BookingQuerySet(CompanyOwnedQuerySet):
+    if TYPE_CHECKING:
+
+        def get(self, *args: Any, **kwargs: Any) -> Booking: ...
+
     def live(self) -> Self:
         return self.filter(state__in=("held", "pending", "confirmed"))
+
+    def stale(self, now: datetime) -> Self:
+        """Holds whose time is up but which nobody has closed yet."""
+        return self.filter(state="held", hold_expires_at__lte=now)
+
+    def with_company(self) -> Self:
+        return self.select_related("company")
+
+    def with_names(self) -> Self:
+        """What a row of a list shows, in two queries."""
+        return self.select_related(
+            "company", "booked_by", "cell", "lot", "route", "decided_by"
+        ).prefetch_related("allocations__tool")
 
 
 class AllocationQuerySet(models.QuerySet["Allocation"]):
@@ -24,5 +42,17 @@ class AllocationQuerySet(models.QuerySet["Allocation"]):
         return self.filter(live=True)
 
     def between(self, start: datetime, end: datetime) -> Self:
-        """Claims that touch [start, end)."""
-        return self.filter(starts_at__lt=end, ends_at__gt=start)
+        """Claims that touch [start, end), found through the exclusion constraint's index."""
+        span = models.Func(
+            "starts_at",
+            "ends_at",
+            RangeBoundary(),
+            function="TSTZRANGE",
+            output_field=DateTimeRangeField(),
+        )
+        return self.alias(span=span).filter(span__overlap=(start, end))
+
+    def claiming(self, now: datetime) -> Self:
+        """Live claims, without those of holds whose time is up."""
+        stale = models.Q(booking__state="held", booking__hold_expires_at__lte=now)
+        return self.live().exclude(stale)

@@ -1,0 +1,125 @@
+"""Hold before the form: a slot is reserved for some minutes while the engineer answers it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from testbed.booking import line
+from testbed.booking.expire import expire_holds
+from testbed.booking.explain import claiming, demand_rules
+from testbed.booking.intervals import Interval
+from testbed.booking.models import Booking, BookingState
+from testbed.booking.request import gather, price
+from testbed.booking.rules import HOLD_TIME, Broken, RuleBook
+from testbed.people import journal
+from testbed.people.permissions import demand
+from testbed.refusals import Refusal
+from testbed.transactions import in_transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from testbed.booking.target import Target
+    from testbed.people.models import Company, User
+    from testbed.tools.models import Tool
+
+
+def hold(*, actor: User, target: Target, starts_at: datetime, ends_at: datetime) -> Booking:
+    """Reserve every tool of `target` over [starts_at, ends_at) for the actor's company.
+
+    Raises Refusal: a broken rule's own code, or "rules_broken" for several, each time with all
+    of them and the nearest free slots; "tool_taken" (409) when somebody was faster.
+    """
+    demand(actor, "book")
+    return claiming(
+        lambda: hold_now(actor=actor, target=target, starts_at=starts_at, ends_at=ends_at),
+        actor=actor,
+        target=target,
+        span=Interval(starts_at, ends_at),
+    )
+
+
+def hold_now(*, actor: User, target: Target, starts_at: datetime, ends_at: datetime) -> Booking:
+    """The work of `hold`, to be run inside a transaction: lock, expire, check, write."""
+    tools = line.lock([tool.pk for tool in target.tools()])
+    now = timezone.now()
+    expire_holds(tool_ids=[tool.pk for tool in tools], now=now)
+    request = gather(actor=actor, tools=tools, starts_at=starts_at, ends_at=ends_at, now=now)
+    demand_rules(request)
+    company = cast("Company", request.company)  # the rules let no other pass
+    booking = Booking.objects.create(
+        company=company,
+        booked_by=actor,
+        cell=target.cell,
+        state=BookingState.HELD,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        hold_expires_at=now + hold_length(request.rulebook, tools),
+        quote=price(company=company, tools=tools, starts_at=starts_at, ends_at=ends_at).as_json(),
+    )
+    line.write(booking, tools)
+    journal.record(actor=actor, action="booking.held", subject=booking, company=company)
+    return booking
+
+
+def hold_length(rulebook: RuleBook, tools: Sequence[Tool]) -> timedelta:
+    """The shortest hold that the tools' parameters give."""
+    return timedelta(minutes=_hold_parameter(rulebook, tools, "minutes"))
+
+
+def extensions_left(booking: Booking, rulebook: RuleBook, tools: Sequence[Tool]) -> int:
+    """How often this hold may still be extended."""
+    most: int = _hold_parameter(rulebook, tools, "extensions")
+    return max(0, most - booking.hold_extensions)
+
+
+def _hold_parameter(rulebook: RuleBook, tools: Sequence[Tool], key: str) -> Any:
+    found = [rulebook.parameters(HOLD_TIME, tool) or HOLD_TIME.defaults for tool in tools]
+    return min(parameters[key] for parameters in found)
+
+
+def extend(*, actor: User, booking: Booking) -> Booking:
+    """Give a running hold its full minutes again, as often as the rule allows.
+
+    Raises Refusal "hold_expired" or "not_held", or "hold_time" when it was extended enough.
+    """
+    demand(actor, "book")
+    return in_transaction(lambda: _extend(actor, booking))
+
+
+def _extend(actor: User, booking: Booking) -> Booking:
+    held, tools = line.lock_booking(actor, booking)
+    now = timezone.now()
+    demand_held(held, now)
+    rulebook = RuleBook.load()
+    if not extensions_left(held, rulebook, tools):
+        told = Broken(HOLD_TIME, {"extensions": held.hold_extensions})
+        raise Refusal(told.code, told.message, next_step=told.next_step)
+    held.hold_expires_at = now + hold_length(rulebook, tools)
+    held.hold_extensions += 1
+    held.save(update_fields=["hold_expires_at", "hold_extensions"])
+    journal.record(actor=actor, action="booking.extended", subject=held, company=held.company)
+    return held
+
+
+def demand_held(booking: Booking, now: datetime) -> None:
+    """Raise Refusal unless the booking is a hold whose time is not up."""
+    state = booking.state_at(now)
+    if state == BookingState.HELD:
+        return
+    if state == BookingState.EXPIRED:
+        raise Refusal(
+            "hold_expired",
+            _("The hold on this slot has run out; the slot is free for everybody again."),
+            next_step=_("Hold it again, or choose one of the nearest free slots."),
+        )
+    raise Refusal(
+        "not_held",
+        _("This booking is no longer a hold."),
+        next_step=_("See its page for where it stands now."),
+    )

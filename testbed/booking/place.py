@@ -1,0 +1,176 @@
+"""From a held slot to a booking: pending where the facility approves, confirmed elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from testbed.booking import line
+from testbed.booking.explain import claiming, demand_rules
+from testbed.booking.hold import demand_held, hold_now
+from testbed.booking.intervals import Interval
+from testbed.booking.models import Booking, BookingState, UseMode
+from testbed.booking.request import gather, price
+from testbed.booking.rules import NEEDS_APPROVAL
+from testbed.booking.target import Target
+from testbed.material.models import SLOTS, Lot, LotState
+from testbed.people import journal
+from testbed.people.permissions import demand
+from testbed.refusals import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from testbed.people.models import User
+    from testbed.process.models import Route
+    from testbed.tools.models import Tool
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The booking form: what is to be done in the held time.
+
+    wafer_count: wafers of the lot, or of a lot still to be registered; test_wafers: wafers the
+    facility supplies, at the published price.
+    """
+
+    lot: Lot | None = None
+    route: Route | None = None
+    wafer_count: int = 0
+    test_wafers: int = 0
+    purpose: str = ""
+    use_mode: str = UseMode.REQUESTED
+
+
+def submit(*, actor: User, booking: Booking, answers: Answers) -> Booking:
+    """Turn the actor's held slot into a booking; its price is fixed now.
+
+    Raises Refusal: "hold_expired" or "not_held"; "answers_not_valid" (422) with a sentence per
+    field; or broken rules, which are checked again because a company may have been suspended
+    since.
+    """
+    demand(actor, "book")
+    return claiming(
+        lambda: submit_now(actor=actor, booking=booking, answers=answers),
+        actor=actor,
+        target=target_of(booking),
+        span=Interval(booking.starts_at, booking.ends_at),
+        without=booking,
+    )
+
+
+def place(
+    *, actor: User, target: Target, starts_at: datetime, ends_at: datetime, answers: Answers
+) -> Booking:
+    """Hold and submit in one transaction: all of it or nothing. Refusals as in both."""
+    demand(actor, "book")
+
+    def work() -> Booking:
+        held = hold_now(actor=actor, target=target, starts_at=starts_at, ends_at=ends_at)
+        return submit_now(actor=actor, booking=held, answers=answers)
+
+    return claiming(work, actor=actor, target=target, span=Interval(starts_at, ends_at))
+
+
+def target_of(booking: Booking) -> Target:
+    """The cell, or the one tool, that a booking is for."""
+    if booking.cell is not None:
+        return Target(cell=booking.cell)
+    return Target(tool=booking.allocations.select_related("tool")[0].tool)
+
+
+def submit_now(*, actor: User, booking: Booking, answers: Answers) -> Booking:
+    """The work of `submit`, to be run inside a transaction."""
+    held, tools = line.lock_booking(actor, booking)
+    now = timezone.now()
+    demand_held(held, now)
+    demand_answers(held, tools, answers)
+    request = gather(
+        actor=actor,
+        tools=tools,
+        starts_at=held.starts_at,
+        ends_at=held.ends_at,
+        now=now,
+        company=held.company,
+        without=held,
+    )
+    # Lead time and past were kept when the slot was held; minutes spent on the form do not count.
+    demand_rules(replace(request, now=held.created_at))
+    _fill(held, answers, tools)
+    held.state = BookingState.PENDING if NEEDS_APPROVAL.applies(request) else BookingState.CONFIRMED
+    held.save()
+    journal.record(
+        actor=actor,
+        action="booking.placed",
+        subject=held,
+        company=held.company,
+        total_won=held.quote["total_won"],
+    )
+    return held
+
+
+def _fill(booking: Booking, answers: Answers, tools: Sequence[Tool]) -> None:
+    booking.lot = answers.lot
+    booking.route = answers.route
+    booking.wafer_count = answers.wafer_count
+    booking.test_wafers = answers.test_wafers
+    booking.purpose = answers.purpose
+    booking.use_mode = answers.use_mode
+    booking.hold_expires_at = None
+    booking.quote = price(
+        company=booking.company,
+        tools=tools,
+        starts_at=booking.starts_at,
+        ends_at=booking.ends_at,
+        test_wafers=answers.test_wafers,
+    ).as_json()
+
+
+def demand_answers(booking: Booking, tools: Sequence[Tool], answers: Answers) -> None:
+    """Raise Refusal("answers_not_valid", 422) with every field's sentences together."""
+    fields = dict(_complaints(booking, tools, answers))
+    if fields:
+        raise Refusal(
+            "answers_not_valid",
+            _("Some answers do not fit; see what each says."),
+            status=422,
+            fields=fields,
+        )
+
+
+def _complaints(
+    booking: Booking, tools: Sequence[Tool], answers: Answers
+) -> list[tuple[str, list[Any]]]:
+    said: list[tuple[str, list[Any]]] = []
+    said += _lot_complaints(booking, answers)
+    if answers.route is not None and not _route_fits(answers.route, tools):
+        said.append(("route", [_("This route has no operation on the booked tools.")]))
+    if not 0 <= answers.test_wafers <= SLOTS:
+        said.append(("test_wafers", [_("The facility supplies 0 to 25 wafers a booking.")]))
+    if answers.use_mode not in UseMode.values:
+        said.append(("use_mode", [_("Choose one of the two use modes.")]))
+    return said
+
+
+def _lot_complaints(booking: Booking, answers: Answers) -> list[tuple[str, list[Any]]]:
+    if not 0 <= answers.wafer_count <= SLOTS:
+        return [("wafer_count", [_("A carrier takes up to 25 wafers.")])]
+    lot = answers.lot
+    if lot is None:
+        return []
+    if lot.company_id != booking.company_id:
+        return [("lot", [_("Your company has no such lot.")])]
+    if lot.state == LotState.RETURNED:
+        return [("lot", [_("This lot has been returned; choose one that is here or announced.")])]
+    wafers = lot.wafers.count()
+    if answers.wafer_count > wafers:
+        return [("wafer_count", [_("The lot has only %(wafers)s wafers.") % {"wafers": wafers}])]
+    return []
+
+
+def _route_fits(route: Route, tools: Sequence[Tool]) -> bool:
+    return route.operations.filter(tool_kind__in={tool.kind for tool in tools}).exists()

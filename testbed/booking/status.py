@@ -1,0 +1,57 @@
+"""What a booking's state means for its reader: a word, a tone, and what is needed next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
+
+from testbed.booking.models import Booking, BookingState
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from django_stubs_ext import StrOrPromise
+
+
+@dataclass(frozen=True)
+class Status:
+    """state: as people see it now; tone: of the badge; icon: of the sprite."""
+
+    state: BookingState
+    tone: str
+    icon: str
+    next_step: StrOrPromise
+
+    @property
+    def word(self) -> str:
+        return str(self.state.label)
+
+
+_SHOWN: dict[BookingState, tuple[str, str, StrOrPromise]] = {
+    BookingState.HELD: ("info", "clock", _("Answer the form and submit it before the hold ends.")),
+    BookingState.PENDING: (
+        "warn",
+        "clock",
+        _("The facility reads it and answers; nothing is needed from you now."),
+    ),
+    BookingState.CONFIRMED: (
+        "ok",
+        "check",
+        _("Bring or send the lot so that it is checked in before the booking starts."),
+    ),
+    BookingState.CANCELLED: ("idle", "x", _("The time is free again; book another slot.")),
+    BookingState.REFUSED: ("bad", "x", _("Read the reason, then book another slot.")),
+    BookingState.EXPIRED: ("idle", "clock", _("The hold ran out; hold a slot again.")),
+}
+_RUNNING = _("The booked time is running.")
+_OVER = _("The booked time has passed; see the results of its runs.")
+
+
+def status(booking: Booking, now: datetime) -> Status:
+    state = booking.state_at(now)
+    tone, icon, next_step = _SHOWN[state]
+    if state == BookingState.CONFIRMED and booking.starts_at <= now:
+        next_step = _RUNNING if now < booking.ends_at else _OVER
+    return Status(state, tone, icon, next_step)

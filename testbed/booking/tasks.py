@@ -1,0 +1,36 @@
+"""Periodic work of booking."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from testbed.booking import expire
+from testbed.booking.models import IdempotencyKey
+from testbed.celery import app, background_task
+
+KEYS_LAST = timedelta(days=1)
+
+
+@background_task
+def sweep_holds() -> int:
+    """Needs nothing; leaves no stale hold behind. Idempotent."""
+    return expire.sweep()
+
+
+@background_task
+def forget_idempotency_keys() -> int:
+    """Needs nothing; deletes keys older than a day, whose requests nobody repeats any more."""
+    old = timezone.now() - KEYS_LAST
+    return IdempotencyKey.objects.filter(created_at__lt=old).delete()[0]
+
+
+app.conf.beat_schedule = {
+    **(app.conf.beat_schedule or {}),
+    "booking.sweep_holds": {"task": "testbed.booking.tasks.sweep_holds", "schedule": 30.0},
+    "booking.forget_idempotency_keys": {
+        "task": "testbed.booking.tasks.forget_idempotency_keys",
+        "schedule": 3_600.0,
+    },
+}
