@@ -26,7 +26,7 @@ class CarrierQuerySet(models.QuerySet["Carrier"]):
 
 class LotQuerySet(CompanyOwnedQuerySet):
     def with_wafer_count(self) -> Self:
-        return self.annotate(wafer_count=models.Count("wafers"))
+        return self.annotate(wafer_count=models.Count("wafers")).order_by("-registered_at", "-pk")
 
 
 class WaferQuerySet(CompanyOwnedQuerySet):

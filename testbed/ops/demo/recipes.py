@@ -7,7 +7,60 @@ from testbed.process import versions
 from testbed.process.models import Operation, Recipe, Route
 
 ROUTE = "resist-fem"
-RECIPES: tuple[tuple[str, str, str, dict[str, Any]], ...] = ()
+RECIPES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+    (
+        "arf-coat",
+        "ArF resist coat 90 nm",
+        "track",
+        {
+            "operation": "coat",
+            "resist": "ARF-DEMO-1",
+            "spin_rpm": 1500.0,
+            "thickness_nm": 90.0,
+            "bake_temperature_c": 110.0,
+            "bake_time_s": 60.0,
+        },
+    ),
+    (
+        "arf-fem",
+        "FEM 40 nm lines, 7 doses x 11 focus",
+        "scanner",
+        {
+            "reticle": "DEMO-L40",
+            "na": 1.35,
+            "sigma_out": 0.9,
+            "sigma_in": 0.7,
+            "mode": "annular",
+            "layout": {
+                "kind": "fem",
+                "dose_start": 24.0,
+                "dose_step": 2.0,
+                "dose_count": 7,
+                "focus_start": -100.0,
+                "focus_step": 20.0,
+                "focus_count": 11,
+            },
+        },
+    ),
+    (
+        "arf-develop",
+        "ArF PEB and develop",
+        "track",
+        {
+            "operation": "develop",
+            "peb_temperature_c": 100.0,
+            "peb_time_s": 60.0,
+            "peb_delay_s": 30.0,
+            "develop_time_s": 30.0,
+        },
+    ),
+    (
+        "arf-cd",
+        "CD 40 nm lines, all full fields",
+        "cd_sem",
+        {"target_nm": 40.0, "landing_v": 500.0, "dose_pc": 10.0, "fields": "full"},
+    ),
+)
 OPERATIONS = (
     (1, "도포", "Coat", "track", "arf-coat", False),
     (2, "FEM 노광", "Expose FEM", "scanner", "arf-fem", False),
