@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
+from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "testbed.settings")
 
@@ -27,6 +28,20 @@ app.conf.update(
     timezone="Asia/Seoul",
 )
 app.autodiscover_tasks()
+
+
+def _every(task: str, seconds: float) -> dict[str, Any]:
+    """A beat entry on the background queue; a message nobody took in time is worth nothing."""
+    options = {"queue": "background", "expires": 2 * seconds}
+    return {"task": task, "schedule": seconds, "options": options}
+
+
+# Every entry takes an advisory lock or is idempotent: two beats, or one twice, do no harm.
+# Celery's own Django fixup drops the database sockets that a forked child inherits.
+app.conf.beat_schedule = {
+    "runs-sweep": _every("testbed.runs.tasks.sweep", settings.SWEEP_EVERY_S),
+    "runs-canaries": _every("testbed.runs.tasks.canaries", settings.SWEEP_EVERY_S),
+}
 
 
 def hardware_task(function: Callable[..., Any]) -> Any:

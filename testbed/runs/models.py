@@ -1,7 +1,7 @@
 """Travelers, runs, steps, the hash-chained log, leases, and what a run leaves behind."""
 
 import uuid
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pgtrigger
 from django.db import models
@@ -69,6 +69,14 @@ class Run(models.Model):
     )
     asked_by = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    held_why = models.CharField(max_length=30, blank=True, help_text="see `log.REASONS`")
+    evidence = models.JSONField(
+        default=dict, help_text="what is known while a person decides: error, what the tool says"
+    )
+    event_count = models.PositiveIntegerField(default=0)
+    head_hash = models.CharField(
+        max_length=64, blank=True, help_text="hash of the newest event: a cut tail shows"
     )
     safe_sent_at = models.DateTimeField(null=True, blank=True)
     due_at = models.DateTimeField(null=True, blank=True, help_text="when the sweep rings")
@@ -197,7 +205,11 @@ class RunEvent(models.Model):
 
 
 class Lease(models.Model):
-    """Who may write to a tool now. One row a tool; `epoch` grows with every claim."""
+    """Who may write to a tool now. One row a tool; `epoch` grows with every claim.
+
+    free: no holder, no expiry · held: a holder until `expires_at` · parked: no holder, but the
+    tool is at work and somebody must look before `expires_at` (see `testbed.runs.lease`).
+    """
 
     tool = models.OneToOneField(Tool, on_delete=models.CASCADE, related_name="lease")
     run = models.ForeignKey(Run, null=True, blank=True, on_delete=models.SET_NULL)
@@ -229,6 +241,8 @@ class Quality(models.TextChoices):
     LATE = "late", _("Late")
     OUT_OF_RANGE = "out_of_range", _("Out of range")
     STALE = "stale", _("Stale")
+    NOT_RESOLVED = "not_resolved", _("Not resolved")
+    RESHOT = "reshot", _("Measured again")
 
 
 class Datum(models.Model):

@@ -13,6 +13,7 @@ class TravelerQuerySet(CompanyOwnedQuerySet):
 
 class RunQuerySet(CompanyOwnedQuerySet):
     def open(self) -> Self:
+        """Not ended: queued, at work, paused or held."""
         return self.filter(state__in=["queued", "setting_up", "running", "paused", "held"])
 
     def with_names(self) -> Self:

@@ -9,6 +9,7 @@ from testbed.people import journal
 from testbed.people.models import User
 from testbed.people.permissions import demand
 from testbed.tools.models import E10State, StateSpan, Tool
+from testbed.tools.signals import emergency_stopped
 
 
 @transaction.atomic
@@ -47,6 +48,7 @@ def emergency_stop(*, actor: User, tool: Tool) -> None:
     ):
         journal.record(actor=actor, action="tool.emergency_stop", subject=tool)
         enter(tool=tool, state=E10State.UNSCHEDULED_DOWN, reason="emergency stop")
+        transaction.on_commit(lambda: emergency_stopped.send(Tool, tool=tool))
 
 
 @transaction.atomic

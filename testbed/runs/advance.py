@@ -1,0 +1,277 @@
+"""One step of one run: claim the tool, do what is next, commit, ring again.
+
+A delivery that comes twice or late finds the lease taken or nothing to do. A long step is parked
+every SLICE_S seconds, so that a worker can be shut down without hurry. Nothing here is repeated
+on a guess: what happens after an unknown outcome is decided by the step's own `after_unknown`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TypeVar
+
+from django.db.models import Q
+
+from instruments.errors import Halted, InstrumentError
+from instruments.jobs import Done, Failed, NotStarted, Outcome, Progress
+from testbed.runs import attempt, guard, lease, moves, sessions
+from testbed.runs.attempt import Attempt, Undecided
+from testbed.runs.guard import AbortAsked, EmergencyStop, Guard, LeaseOver
+from testbed.runs.lease import Claim, LeaseLost
+from testbed.runs.models import Run, Step
+from testbed.runs.states import ACTIVE, RunState, StepState
+
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+SLICE_S = 20.0
+# Steps that a stop leaves in: they end what was begun and change no wafer.
+CLOSING = frozenset({"undock"})
+OPEN_STEPS = (StepState.PENDING, StepState.INTENT, StepState.SENT, StepState.UNKNOWN)
+UNDER_WAY = (StepState.INTENT, StepState.SENT)
+
+
+def advance(run_id: int, *, only_recover: bool = False) -> bool:
+    """Do one step of the run if the tool can be claimed; True when something was done.
+
+    `only_recover` is the sweep's way in: it takes over a tool whose worker fell silent, makes it
+    safe and finds out what happened, but begins nothing; that is for the tool's own worker.
+    What a tool does never raises here. An unforeseen error does, after the tool was made safe,
+    and leaves the lease to expire: the sweep takes the tool over and asks.
+    """
+    run = _load(run_id)
+    if run is None or not has_work(run):
+        return False
+    began = guard.clock()
+    held = lease.claim(tool_id=run.tool_id, run_id=run.pk)
+    if held is None:
+        return False
+    try:
+        with Guard(held, run_id=run.pk, began=began) as watch:
+            return _Turn(_load(run_id) or run, held, watch, only_recover).take()
+    except (LeaseLost, LeaseOver, moves.NotFrom) as error:
+        # Whoever holds the lease now asks the tool; this process must forget its session.
+        log.warning("run %s: %s", run_id, error)
+        sessions.drop(run.tool_id)
+        return False
+
+
+def has_work(run: Run) -> bool:
+    """True while a worker has something to do for the run (not when a person has)."""
+    return run.state in ACTIVE or (run.state == RunState.HELD and run.ask == "abort")
+
+
+def _load(run_id: int) -> Run | None:
+    return Run.objects.select_related("tool").filter(pk=run_id).first()
+
+
+class _Turn:
+    """One claim's work on one run."""
+
+    def __init__(self, run: Run, held: Claim, watch: Guard, only_recover: bool) -> None:
+        self.run = run
+        self.held = held
+        self.watch = watch
+        self.only_recover = only_recover
+        self.step = self._current()
+        self.session = sessions.session_of(run.tool, watch.may_write)
+        self.tool = self.session.driver
+        self.program = sessions.program_of(run.tool)
+
+    def take(self) -> bool:
+        """Do one thing and let the lease go; True when something was done."""
+        if not has_work(self.run) or (self.only_recover and not self.held.taken_over):
+            lease.release(self.held)
+            return False
+        try:
+            self._take()
+        except AbortAsked:
+            self._abort()
+        except EmergencyStop as error:
+            self._emergency(error)
+        except (LeaseLost, LeaseOver, moves.NotFrom):
+            raise
+        except Undecided as trouble:
+            self._hold(trouble)
+        except Exception:
+            log.exception("run %s: unforeseen; the lease is left to expire", self.run.pk)
+            self._make_safe()
+            raise
+        return True
+
+    def _take(self) -> None:
+        if self.held.taken_over:
+            moves.note_takeover(self.held, self.run)
+            self._make_safe()
+        if self.run.ask == "abort":
+            raise AbortAsked("a person asked to abort")
+        self.watch.may_write()
+        if self.only_recover:
+            self._recover()
+        elif self.step is None:
+            moves.skip_rest(self.held, self.run, [])
+        elif not self._stop():
+            self._connect()
+            self._carry_out(self.step)
+
+    def _current(self) -> Step | None:
+        rows = self.run.steps.select_related("wafer").filter(state__in=OPEN_STEPS)
+        return rows.order_by("seq").first()
+
+    def _stop(self) -> bool:
+        """Leave out what a person's stop leaves out; False when there is nothing to leave out."""
+        if self.run.ask != "stop" or self.step is None or self.step.state != StepState.PENDING:
+            return False
+        pending = self.run.steps.filter(state=StepState.PENDING)
+        begun = self.run.steps.filter(state=StepState.DONE, wafer__isnull=False)
+        kept = Q(kind__in=CLOSING) | Q(is_process=False, wafer__in=begun.values("wafer"))
+        if self.run.state == RunState.QUEUED:
+            kept = Q(pk=None)
+        left_out = list(pending.exclude(kept).order_by("seq"))
+        if left_out:
+            moves.skip_rest(self.held, self.run, left_out)
+        return bool(left_out)
+
+    def _connect(self) -> None:
+        """Make a tool safe that this worker has not met, and keep with the run who answers."""
+        at_rest = self.step is None or self.step.state == StepState.PENDING
+        if self.session.is_new and at_rest and not self.held.taken_over:
+            self._read(self.tool.safe)
+        if not self.run.tool_identity:
+            identity = self._read(self.tool.connect)
+            if self.run.state == RunState.QUEUED:
+                moves.take_tool(self.held, self.run)
+            moves.identify(self.held, self.run, asdict(identity))
+        self.session.is_new = False
+
+    def _read(self, call: Callable[[], Result]) -> Result:
+        return attempt.patiently(call, pause=self.watch.rest)
+
+    # -- the step ------------------------------------------------------------------------------
+    def _carry_out(self, step: Step) -> None:
+        was = step.state
+        if was == StepState.PENDING:
+            moves.intend(self.held, self.run, step)
+        elif step.after_unknown == "repeat" and (self.held.taken_over or was == StepState.UNKNOWN):
+            # The measurement before was lost or ended: the next one needs a token of its own.
+            lost = Undecided("worker_lost", "the outcome before is unknown")
+            moves.try_again(self.held, self.run, step, lost, fresh=True)
+            was = StepState.PENDING
+        trial = self._trial(step)
+        if was == StepState.SENT and not self.held.taken_over:
+            so_far = Progress(step.progress, 0.0, step.message, step.handle)
+            self._follow(trial, step, so_far)
+        else:
+            self._follow(trial, step, trial.start(ask_first=was != StepState.PENDING))
+
+    def _trial(self, step: Step) -> Attempt:
+        return Attempt(
+            self.program, self.tool, step, pause=self.watch.rest,
+            on_trouble=lambda e: moves.try_again(self.held, self.run, step, e, fresh=False),
+            on_answer=lambda *words: moves.note_answer(self.held, self.run, step, *words),
+        )  # fmt: skip
+
+    def _recover(self) -> None:
+        """The tool is safe now; say what became of the lost worker's step, and begin nothing."""
+        step = self.step
+        if step is None or step.state in (StepState.PENDING, StepState.UNKNOWN):
+            moves.let_go(self.held, self.run)
+        elif step.after_unknown == "repeat":
+            moves.let_go(self.held, self.run, step, StepState.UNKNOWN)
+        else:
+            outcome = self._trial(step).look()
+            if isinstance(outcome, NotStarted):
+                was_sent = step.state == StepState.SENT
+                to = StepState.UNKNOWN if was_sent else StepState.PENDING
+                moves.let_go(self.held, self.run, step, to)
+            elif isinstance(outcome, Progress):
+                moves.note_progress(self.held, self.run, step, outcome)
+                moves.park(self.held, self.run)
+            else:
+                self._finish(step, outcome)
+
+    def _follow(self, trial: Attempt, step: Step, outcome: Outcome) -> None:
+        """Poll until the step ends or the slice is over, and store what came of it."""
+        until = guard.clock() + SLICE_S
+        while isinstance(outcome, Progress):
+            moves.note_progress(self.held, self.run, step, outcome)
+            if guard.clock() >= until:
+                moves.park(self.held, self.run)
+                return
+            self.watch.rest(outcome.poll_after_s)
+            outcome = trial.poll(outcome)
+        self._finish(step, outcome)
+
+    def _finish(self, step: Step, outcome: Outcome) -> None:
+        if isinstance(outcome, Done):
+            moves.done(self.held, self.run, step, outcome)
+        elif isinstance(outcome, Failed):
+            why = "worker_lost" if self.held.taken_over else "step_failed"
+            text = f"{outcome.code}: {outcome.message}"
+            raise Undecided(why, text, is_known=True, says="failed", message=text)
+        else:
+            raise Undecided("outcome_unknown", "the tool knows nothing of it", says="not_started")
+
+    # -- the ways out --------------------------------------------------------------------------
+    def _hold(self, trouble: Undecided) -> None:
+        """A person decides. What was never sent is not unknown; the tool is made safe first."""
+        exchanges = self.tool.link.exchanges
+        untouched = self.step if trouble.nothing_sent else None
+        if untouched is not None and untouched.state == StepState.INTENT:
+            moves.step_back(self.held, self.run, untouched)
+        evidence = trouble.evidence(self.step) | {"safe": self._make_safe()}
+        moves.hold(
+            self.held, self.run, self.step,
+            why=trouble.why, known=trouble.is_known, evidence=evidence, wire=exchanges,
+        )  # fmt: skip
+
+    def _emergency(self, error: Halted) -> None:
+        """Safe at once; only the tool can tell what became of a step that was under way."""
+        safe = self._make_safe()
+        trouble = Undecided("emergency_stop", error)
+        if self.step is not None and self.step.state in UNDER_WAY:
+            with self.watch.ending():
+                trouble.says, trouble.message = attempt.ask(self.program, self.tool, self.step)
+        moves.hold(
+            self.held, self.run, self.step, why=trouble.why, known=trouble.says == "failed",
+            evidence=trouble.evidence(self.step) | {"safe": safe}, wire=self.tool.link.exchanges,
+        )  # fmt: skip
+
+    def _abort(self) -> None:
+        """Abort on the tool; the run is ABORTED only when the tool has confirmed it."""
+        with self.watch.ending():
+            try:
+                self._read(self.tool.abort)
+            except Undecided as trouble:
+                moves.hold(
+                    self.held, self.run, self.step, why="abort_unconfirmed", known=False,
+                    evidence=trouble.evidence(self.step) | {"safe": False},
+                    wire=self.tool.link.exchanges,
+                )  # fmt: skip
+                return
+            undocked = self._undock()
+        moves.note_safe(self.held, self.run, None)
+        moves.abort(self.held, self.run, undocked=undocked)
+
+    def _undock(self) -> bool:
+        """Release the carrier of an aborted run; a tool that keeps it says so at the next dock."""
+        try:
+            self.tool.undock()
+        except LeaseOver:
+            raise
+        except InstrumentError as error:
+            log.warning("run %s: the carrier was not released: %s", self.run.pk, error)
+            return False
+        return True
+
+    def _make_safe(self) -> bool:
+        """Bring the tool to its safe state, whatever people wish; True when it confirmed."""
+        error: Undecided | None = None
+        with self.watch.ending():
+            try:
+                self._read(self.tool.safe)
+            except Undecided as trouble:
+                error = trouble
+        moves.note_safe(self.held, self.run, error)
+        return error is None

@@ -1,0 +1,173 @@
+"""What people ask of a run: stop after this step, abort now, decide about a held one."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from testbed.material.models import SubstrateState
+from testbed.people.models import User
+from testbed.people.permissions import demand
+from testbed.refusals import Refusal
+from testbed.runs import doorbell, lease, log, moves
+from testbed.runs.choices import Choice, choices, held_step
+from testbed.runs.models import Lease, Run, Step
+from testbed.runs.states import ACTIVE, RunState, StepState
+from testbed.tools import states as e10
+from testbed.tools.models import E10State
+
+NOTE_LENGTH = 500
+
+
+@transaction.atomic
+def stop(*, actor: User, run: Run) -> Run:
+    """Ask the worker to end the run after the present step; asking twice changes nothing."""
+    demand(actor, "operate")
+    run = _locked(run)
+    if run.state not in ACTIVE:
+        raise _too_late(run)
+    if run.ask:
+        return run
+    _ask(run, "stop", actor)
+    log.append(run=run, kind="run.stop_asked", actor=actor)
+    return run
+
+
+@transaction.atomic
+def abort(*, actor: User, run: Run) -> Run:
+    """Ask for an abort now. The run is ABORTED only when the tool has confirmed it."""
+    demand(actor, "operate")
+    run = _locked(run)
+    if run.state not in (*ACTIVE, RunState.HELD):
+        raise _too_late(run)
+    if run.ask == "abort":
+        return run
+    _ask(run, "abort", actor)
+    log.append(run=run, kind="run.abort_asked", actor=actor)
+    return run
+
+
+@transaction.atomic
+def resolve(*, actor: User, run: Run, choice: str, note: str) -> Run:
+    """Decide about a held run. `choice` must be one of `choices(run)`, `note` says why.
+
+    Raises Refusal: not_held, not_a_choice, note_missing, emergency_stop.
+    """
+    demand(actor, "operate")
+    if choice == "close":
+        # Lock order: lease, run, tool.
+        Lease.objects.select_for_update().filter(tool=run.tool_id).first()
+    run = _locked(run)
+    chosen = _chosen(run, choice, note)
+    log.append(
+        run=run, kind="run.resolved", actor=actor, choice=chosen.code, note=note.strip(),
+        evidence=run.evidence,
+    )  # fmt: skip
+    if chosen.code == "abort":
+        return abort(actor=actor, run=run)
+    if chosen.code == "close":
+        _close(run)
+        return run
+    step = held_step(run)
+    if step is not None:
+        _settle(run, step, chosen.code)
+    _go_on(run)
+    return run
+
+
+def _locked(run: Run) -> Run:
+    rows = Run.objects.select_for_update(no_key=True, of=("self",))
+    found: Run = rows.select_related("tool").get(pk=run.pk)
+    return found
+
+
+def _ask(run: Run, wish: str, actor: User) -> None:
+    run.ask, run.asked_by = wish, actor
+    run.save(update_fields=["ask", "asked_by", "changed_at"])
+    doorbell.ring_on_commit(run)
+
+
+def _too_late(run: Run) -> Refusal:
+    return Refusal(
+        "run_not_open",
+        _("This run is “%(state)s”; nothing was changed.") % {"state": run.get_state_display()},
+        next_step=_("Reload the page to see its present state."),
+    )
+
+
+def _chosen(run: Run, code: str, note: str) -> Choice:
+    if run.state != RunState.HELD:
+        raise Refusal(
+            "not_held",
+            _("This run is not held: there is nothing to decide."),
+            next_step=_("Reload the page to see its present state."),
+        )
+    found = next((one for one in choices(run) if one.code == code), None)
+    if found is None:
+        raise Refusal(
+            "not_a_choice",
+            _("The evidence does not allow this."),
+            status=400,
+            fields={"choice": [_("Choose one of: %(codes)s.")
+                               % {"codes": ", ".join(one.code for one in choices(run))}]},
+        )  # fmt: skip
+    if not note.strip() or len(note) > NOTE_LENGTH:
+        raise Refusal(
+            "note_missing",
+            _("Say why, in 1 to 500 characters: the log keeps it."),
+            status=400,
+            fields={"note": [_("Say why, in 1 to 500 characters: the log keeps it.")]},
+        )
+    if run.tool.emergency_stop_at and code not in ("abort", "close"):
+        raise Refusal(
+            "emergency_stop",
+            _("The tool's emergency stop is still set."),
+            next_step=_("Look at the tool, then clear its emergency stop."),
+        )
+    return found
+
+
+def _settle(run: Run, step: Step, code: str) -> None:
+    """Bring the step to where the decision puts it."""
+    if code == "skip_wafer":
+        _leave_wafer_out(run, step)
+    elif code == "skip_step":
+        moves.skip(run, [step])
+        moves.settle_wafer(step)
+    elif code == "mark_done":
+        moves.move_step(step, StepState.DONE, ended_at=timezone.now(), progress=1.0)
+        moves.settle_wafer(step)
+        log.append(run=run, kind="step.marked_done", step=step.seq)
+    elif code in ("start", "repeat") and step.state != StepState.PENDING:
+        moves.move_step(step, StepState.PENDING, handle="", progress=0.0, message="")
+
+
+def _leave_wafer_out(run: Run, step: Step) -> None:
+    open_states = (StepState.PENDING, StepState.UNKNOWN, StepState.FAILED)
+    begun = step.attempts > 0
+    moves.skip(run, list(run.steps.filter(wafer=step.wafer_id, state__in=open_states)))
+    run.run_wafers.filter(
+        wafer=step.wafer_id,
+        state__in=[SubstrateState.IN_PROCESS, SubstrateState.NEEDS_PROCESSING],
+    ).update(state=SubstrateState.ABORTED if begun else SubstrateState.SKIPPED)
+
+
+def _go_on(run: Run) -> None:
+    moves.move_run(run, RunState.RUNNING, held_why="")
+    e10.enter(tool=run.tool, state=E10State.PRODUCTIVE, run_id=run.pk)
+    doorbell.ring_on_commit(run)
+
+
+def _close(run: Run) -> None:
+    """FAILED, by a person's word alone; the lease, if any worker still has one, is superseded."""
+    held = lease.claim(tool_id=run.tool_id, run_id=run.pk)
+    if held is None:
+        raise Refusal(
+            "tool_in_use",
+            _("A worker is talking to the tool right now."),
+            next_step=_("Wait until it has let go, at most half a minute, and try again."),
+        )
+    moves.close_steps(run)
+    moves.end(run, RunState.FAILED, ask="")
+    lease.release(held)

@@ -1,0 +1,64 @@
+"""The doorbell: a message only says "look at run N"; losing one costs a period of the sweep."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import transaction
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from testbed.celery import app
+from testbed.runs.models import Run
+
+log = logging.getLogger(__name__)
+LOOK_AT = "testbed.runs.tasks.look_at"
+CANARY = "testbed.runs.tasks.canary"
+
+
+def ring_on_commit(run: Run) -> None:
+    """Ring the tool's queue when the present transaction commits; `due_at` is the sweep's net."""
+    set_due(run.pk)
+    queue, run_id = run.tool.queue, run.pk
+    transaction.on_commit(lambda: ring(queue, run_id))
+
+
+def set_due(run_id: int) -> None:
+    """Should the bell be lost, the sweep rings again after one period."""
+    due = timezone.now() + timedelta(seconds=settings.SWEEP_EVERY_S)
+    Run.objects.filter(pk=run_id).update(due_at=due, changed_at=timezone.now())
+
+
+def ring(queue: str, run_id: int) -> None:
+    """Send the message; a dead broker is no error here, for the sweep rings again."""
+    try:
+        # A bell nobody heard for so long was rung again since.
+        app.send_task(
+            LOOK_AT, (run_id,), queue=queue, expires=60 + 4 * settings.SWEEP_EVERY_S, retry=False
+        )
+    except (OperationalError, OSError) as error:
+        log.warning("run %s: %s cannot be rung: %s", run_id, queue, error)
+
+
+def send_canary(queue: str) -> None:
+    """Ask the queue's worker to sign in."""
+    try:
+        app.send_task(
+            CANARY, (queue,), queue=queue, expires=2 * settings.SWEEP_EVERY_S, retry=False
+        )
+    except (OperationalError, OSError) as error:
+        log.warning("%s: no canary: %s", queue, error)
+
+
+def sign_in(queue: str) -> None:
+    """Called by the worker of `queue`: it is alive now."""
+    cache.set(f"worker_seen:{queue}", timezone.now().isoformat(), timeout=86_400)
+
+
+def worker_seen(queue: str) -> datetime | None:
+    """When the queue's worker last signed in (within a day), or None."""
+    seen = cache.get(f"worker_seen:{queue}")
+    return datetime.fromisoformat(seen) if seen else None

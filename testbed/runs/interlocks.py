@@ -1,0 +1,268 @@
+"""Everything that must be right before a run may start: all of it checked, all of it shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from testbed.booking.models import Booking, BookingState
+from testbed.material.models import LotState, SubstrateState, Wafer
+from testbed.people.models import User
+from testbed.people.permissions import may
+from testbed.process.models import Operation, RecipeVersion
+from testbed.process.versions import is_whole, newest_approved
+from testbed.runs.models import Run, RunWafer
+from testbed.tools.models import E10State, StateSpan, Tool
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+ABLE = frozenset({E10State.STANDBY, E10State.PRODUCTIVE, E10State.ENGINEERING})
+
+
+@dataclass(frozen=True)
+class Interlock:
+    """One condition: what it asks for, whether it holds, and who can clear it when it does not."""
+
+    code: str
+    label: StrOrPromise
+    is_met: bool
+    sentence: StrOrPromise = ""
+    cleared_by: StrOrPromise = ""
+
+
+@dataclass
+class Situation:
+    """What a start would use, looked up once; None where the booking has no such thing."""
+
+    actor: User
+    booking: Booking
+    operation: Operation
+    slots: Sequence[int]
+    now: datetime = field(default_factory=timezone.now)
+
+    def __post_init__(self) -> None:
+        self.tool = self._find_tool()
+        self.version: RecipeVersion | None = newest_approved(self.operation.recipe)
+        lot = self.booking.lot
+        self.wafers: list[Wafer] = (
+            list(lot.wafers.filter(slot__in=list(self.slots)).order_by("slot")) if lot else []
+        )
+
+    def _find_tool(self) -> Tool | None:
+        claims = self.booking.allocations.filter(tool__kind=self.operation.tool_kind)
+        claim = claims.select_related("tool").order_by("tool").first()
+        return claim.tool if claim else None
+
+
+STAFF = _("a technician or process engineer")
+TECHNICIAN = _("a technician")
+PROCESS = _("a process engineer")
+COMPANY = _("the company's engineer")
+
+
+def interlocks(at: Situation) -> list[Interlock]:
+    """All conditions of a start, met or not, in the order in which a person would walk them."""
+    checks = [_operator(at), _booking(at), _now(at), _tool(at), _lot(at), _recipe(at), _wafers(at)]
+    if at.tool is not None:
+        checks[4:4] = [_emergency(at.tool), _state(at.tool), _free(at.tool), _address(at.tool)]
+    if at.wafers and at.tool is not None:
+        checks += [_contamination(at, at.tool), _before(at), _once(at)]
+    return checks
+
+
+def unmet(checks: Sequence[Interlock]) -> list[Interlock]:
+    return [check for check in checks if not check.is_met]
+
+
+def _operator(at: Situation) -> Interlock:
+    return Interlock(
+        "operator",
+        _("Operator may run tools"),
+        may(at.actor, "operate"),
+        _("Your role does not allow running a tool."),
+        STAFF,
+    )
+
+
+def _booking(at: Situation) -> Interlock:
+    return Interlock(
+        "booking_confirmed",
+        _("Booking confirmed"),
+        at.booking.state == BookingState.CONFIRMED,
+        _("The booking is “%(state)s”.") % {"state": at.booking.get_state_display()},
+        _("the administrator"),
+    )
+
+
+def _now(at: Situation) -> Interlock:
+    return Interlock(
+        "booking_now",
+        _("Booked time is now"),
+        at.booking.starts_at <= at.now < at.booking.ends_at,
+        _("The booked time has not begun, or is over."),
+        COMPANY,
+    )
+
+
+def _tool(at: Situation) -> Interlock:
+    right_route = at.booking.route_id in (None, at.operation.route_id)
+    return Interlock(
+        "tool_booked",
+        _("Tool belongs to the booking"),
+        at.tool is not None and right_route,
+        _("The booking has no tool for this operation, or is for another route."),
+        COMPANY,
+    )
+
+
+def _emergency(tool: Tool) -> Interlock:
+    return Interlock(
+        "emergency_stop",
+        _("No emergency stop"),
+        tool.emergency_stop_at is None,
+        _("The tool's emergency stop is set."),
+        TECHNICIAN,
+    )
+
+
+def _state(tool: Tool) -> Interlock:
+    span = StateSpan.objects.filter(tool=tool, ended_at=None).first()
+    return Interlock(
+        "tool_able",
+        _("Tool is able"),
+        span is not None and span.state in ABLE,
+        _("The tool is in the state “%(state)s”.")
+        % {"state": span.get_state_display() if span else _("unknown")},
+        TECHNICIAN,
+    )
+
+
+def _free(tool: Tool) -> Interlock:
+    other = Run.objects.filter(tool=tool).open().first()
+    return Interlock(
+        "tool_free",
+        _("No other run on the tool"),
+        other is None,
+        _("Run %(run)s is open on this tool.") % {"run": other},
+        TECHNICIAN,
+    )
+
+
+def _address(tool: Tool) -> Interlock:
+    return Interlock(
+        "tool_address",
+        _("Tool has a VISA address"),
+        bool(tool.visa_resource),
+        _("No VISA resource is registered for this tool."),
+        _("the administrator"),
+    )
+
+
+def _lot(at: Situation) -> Interlock:
+    lot = at.booking.lot
+    return Interlock(
+        "lot_checked_in",
+        _("Lot checked in, in its carrier"),
+        lot is not None
+        and lot.state == LotState.CHECKED_IN
+        and lot.carrier_id is not None
+        and lot.company_id == at.booking.company_id,
+        _("The lot is not here yet, or has no carrier."),
+        TECHNICIAN,
+    )
+
+
+def _recipe(at: Situation) -> Interlock:
+    version = at.version
+    return Interlock(
+        "recipe_signed",
+        _("Recipe signed and unchanged"),
+        version is not None and is_whole(version) and _may_use(at, version),
+        _("No version of this recipe is approved, or its content no longer matches its signature."),
+        PROCESS,
+    )
+
+
+def _may_use(at: Situation, version: RecipeVersion) -> bool:
+    fits = version.recipe.tool_kind == at.operation.tool_kind
+    return fits and version.recipe.company_id in (None, at.booking.company_id)
+
+
+def _wafers(at: Situation) -> Interlock:
+    asked = set(at.slots)
+    return Interlock(
+        "wafers_present",
+        _("Wafers chosen, all in the lot"),
+        bool(asked) and asked == {wafer.slot for wafer in at.wafers},
+        _("Choose slots that hold a wafer of this lot."),
+        TECHNICIAN,
+    )
+
+
+def _contamination(at: Situation, tool: Tool) -> Interlock:
+    dirty = [str(wafer.slot) for wafer in at.wafers
+             if wafer.contamination_class > tool.contamination_class]  # fmt: skip
+    return Interlock(
+        "contamination",
+        _("Contamination class allowed"),
+        not dirty,
+        _("The wafers in slots %(slots)s have met a dirtier tool than this one may see.")
+        % {"slots": ", ".join(dirty)},
+        PROCESS,
+    )
+
+
+def _passed(at: Situation, operation: Operation) -> set[int]:
+    """The primary keys of the chosen wafers that `operation` has processed."""
+    return set(
+        RunWafer.objects.filter(
+            run__traveler__lot=at.booking.lot,
+            run__operation=operation,
+            wafer__in=at.wafers,
+            state=SubstrateState.PROCESSED,
+        ).values_list("wafer_id", flat=True)
+    )
+
+
+def _before(at: Situation) -> Interlock:
+    before = (
+        Operation.objects.filter(route=at.operation.route_id, position__lt=at.operation.position)
+        .order_by("-position")
+        .first()
+    )
+    passed = {wafer.pk for wafer in at.wafers} if before is None else _passed(at, before)
+    missing = [str(wafer.slot) for wafer in at.wafers if wafer.pk not in passed]
+    return Interlock(
+        "operation_before",
+        _("Operation before is complete"),
+        not missing,
+        _("The wafers in slots %(slots)s have not been through “%(operation)s”.")
+        % {"slots": ", ".join(missing), "operation": before},
+        TECHNICIAN,
+    )
+
+
+def _once(at: Situation) -> Interlock:
+    touched = RunWafer.objects.filter(
+        run__traveler__lot=at.booking.lot, run__operation=at.operation, wafer__in=at.wafers
+    )
+    if at.operation.is_measurement:
+        touched = touched.filter(run__in=Run.objects.open())
+    else:
+        clean = [SubstrateState.NEEDS_PROCESSING, SubstrateState.SKIPPED]
+        touched = touched.exclude(state__in=clean)
+    slots = sorted(set(touched.values_list("wafer__slot", flat=True)))
+    return Interlock(
+        "not_yet_processed",
+        _("Wafers not processed here before"),
+        not slots,
+        _("The wafers in slots %(slots)s have already been in this operation.")
+        % {"slots": ", ".join(str(slot) for slot in slots)},
+        PROCESS,
+    )

@@ -1,0 +1,206 @@
+"""The run's log: append-only events, each carrying the hash of the one before.
+
+hash = SHA-256 over the previous hash, a line feed, and the event's canonical JSON (UTF-8, sorted
+keys, no spaces) with run, seq, at (UTC, microseconds), actor, kind and data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from testbed.people.models import User
+from testbed.runs.models import Run, RunEvent
+from testbed.runs.states import ENDED
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
+GENESIS = "0" * 64
+CLOSING = frozenset({"run.completed", "run.stopped", "run.aborted", "run.failed"})
+
+SENTENCES: dict[str, StrOrPromise] = {
+    "run.queued": _("started the run: %(steps)s steps, %(wafers)s wafers"),
+    "run.setting_up": _("The tool was taken for this run."),
+    "run.running": _("The first wafer is in work."),
+    "run.stop_asked": _("asked to stop after the present step"),
+    "run.abort_asked": _("asked to abort now"),
+    "run.held": _("Held: %(why)s %(error)s"),
+    "run.resolved": _("decided “%(choice)s”: %(note)s"),
+    "run.completed": _("Completed: %(processed)s of %(wafers)s wafers."),
+    "run.stopped": _("Stopped: %(processed)s of %(wafers)s wafers were processed."),
+    "run.aborted": _("Aborted: %(processed)s of %(wafers)s wafers were processed."),
+    "run.failed": _("Closed as failed: %(processed)s of %(wafers)s wafers were processed."),
+    "tool.identified": _("%(vendor)s %(model)s, serial %(serial)s, firmware %(firmware)s answers."),
+    "tool.safe_sent": _("The tool was told to go to its safe state, and confirmed it."),
+    "tool.safe_failed": _("The tool could not be told to go to its safe state: %(error)s"),
+    "tool.aborted": _("The tool confirmed the abort."),
+    "tool.says": _("Asked about step %(step)s, the tool says: %(says)s %(message)s"),
+    "lease.taken_over": _("The worker before fell silent; another took over (claim %(epoch)s)."),
+    "step.intent": _("Step %(step)s is about to start: %(title)s"),
+    "step.sent": _("Step %(step)s is in progress on the tool (job %(handle)s)."),
+    "step.done": _(
+        "Step %(step)s is done: %(readings)s readings, %(sites)s sites, %(traces)s traces."
+    ),
+    "step.failed": _("Step %(step)s failed: %(error)s"),
+    "step.unknown": _("The outcome of step %(step)s is unknown: %(error)s"),
+    "step.again": _("Step %(step)s is tried again (attempt %(attempt)s): %(error)s"),
+    "step.skipped": _("Steps left out: %(steps)s"),
+    "step.marked_done": _("Step %(step)s was judged done by a person."),
+}
+REASONS: dict[str, StrOrPromise] = {
+    "outcome_unknown": _("it is not known what the tool did."),
+    "unreachable": _("the tool does not answer."),
+    "refused": _("the tool refused the step."),
+    "step_failed": _("the step failed."),
+    "wrong_tool": _("another instrument answers at this address."),
+    "emergency_stop": _("the emergency stop was pressed."),
+    "worker_lost": _("the worker was lost in the middle of a step."),
+    "abort_unconfirmed": _("the tool did not confirm the abort."),
+}
+
+
+class BrokenChain(Exception):
+    """The head of a run's log is not what the run says it is."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check of a run's log found; `broken_at` is the first wrong event's number."""
+
+    whole: bool
+    events: int
+    broken_at: int | None = None
+    sentence: StrOrPromise = ""
+
+
+def canonical(value: Mapping[str, Any]) -> bytes:
+    """The one way of writing `value` that is hashed."""
+    text = json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+    return text.encode()
+
+
+def plain(value: Any) -> Any:
+    """`value` as it comes back from a jsonb column, so that its hash is the same for ever.
+
+    Raises ValueError for NaN and infinities, TypeError for what JSON does not know.
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    if isinstance(value, float):
+        return _plain_float(value)
+    if isinstance(value, Enum):
+        return plain(value.value)
+    if isinstance(value, str | Promise):
+        # PostgreSQL's text has no NUL and no lone surrogates.
+        return str(value).replace("\0", "�").encode(errors="replace").decode()
+    if value is None or isinstance(value, bool | int):
+        return value
+    raise TypeError(f"{type(value).__name__} cannot stand in the log")
+
+
+def _plain_float(value: float) -> float | int:
+    """jsonb keeps decimals: it knows no -0.0 and writes a large whole float as an integer."""
+    if value != value or value in (float("inf"), float("-inf")):
+        raise ValueError("NaN and infinity cannot stand in the log")
+    if value == 0:
+        return 0.0
+    return int(value) if abs(value) >= 1e15 and value.is_integer() else value
+
+
+def digest(
+    *,
+    previous: str,
+    run_id: int,
+    seq: int,
+    at: datetime,
+    actor_id: int | None,
+    kind: str,
+    data: Mapping[str, Any],
+) -> str:
+    """Hex SHA-256 of one event on top of `previous`."""
+    body = {
+        "run": run_id,
+        "seq": seq,
+        "at": at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "actor": actor_id,
+        "kind": kind,
+        "data": data,
+    }
+    return hashlib.sha256(previous.encode() + b"\n" + canonical(body)).hexdigest()
+
+
+@transaction.atomic
+def append(*, run: Run | int, kind: str, actor: User | None = None, **data: Any) -> RunEvent:
+    """Add one event under the run's row lock; `kind` must have a sentence (KeyError)."""
+    SENTENCES[kind]
+    run_id = run if isinstance(run, int) else run.pk
+    row = Run.objects.select_for_update(no_key=True).only("event_count", "head_hash").get(pk=run_id)
+    event = RunEvent(
+        run_id=run_id,
+        seq=row.event_count + 1,
+        at=timezone.now(),
+        actor=actor,
+        kind=kind,
+        data=plain(data),
+        previous_hash=row.head_hash or GENESIS,
+    )
+    event.hash = digest_of(event, previous=event.previous_hash)
+    event.save(force_insert=True)
+    Run.objects.filter(pk=run_id).update(event_count=event.seq, head_hash=event.hash)
+    return event
+
+
+def digest_of(event: RunEvent, *, previous: str) -> str:
+    """The hash that `event` should carry after `previous`."""
+    return digest(
+        previous=previous,
+        run_id=event.run_id,
+        seq=event.seq,
+        at=event.at,
+        actor_id=event.actor_id,
+        kind=event.kind,
+        data=event.data,
+    )
+
+
+def verify(run: Run) -> Verdict:
+    """Recompute the whole chain; False on any changed, missing, added or reordered event."""
+    previous, count = GENESIS, 0
+    kind = ""
+    for event in RunEvent.objects.filter(run=run).order_by("seq").iterator():
+        count += 1
+        if event.seq != count:
+            return Verdict(False, count, count, _("An event is missing."))
+        if event.previous_hash != previous or event.hash != digest_of(event, previous=previous):
+            return Verdict(False, count, event.seq, _("An event is not what was written."))
+        previous, kind = event.hash, event.kind
+    run.refresh_from_db(fields=["event_count", "head_hash", "state"])
+    if count != run.event_count or previous != (run.head_hash or GENESIS):
+        return Verdict(False, count, count, _("The newest events are missing."))
+    if run.state in ENDED and kind not in CLOSING:
+        return Verdict(False, count, count, _("The closing event is missing."))
+    return Verdict(True, count, None, _("Every event is as it was written."))
+
+
+def sentence(event: RunEvent) -> str:
+    """The event in the reader's language; numbers and names come from its data."""
+    words: defaultdict[str, Any] = defaultdict(str, event.data)
+    if "why" in words:
+        words["why"] = str(REASONS.get(words["why"], words["why"]))
+    return (str(SENTENCES.get(event.kind, event.kind)) % words).strip()

@@ -1,0 +1,345 @@
+"""Every change of a run or step that the engine makes: one transaction, fenced by the lease.
+
+Lock order everywhere: lease, run, tool. Whoever lost the lease stores nothing (LeaseLost).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import models, transaction
+from django.utils import timezone
+
+from instruments.jobs import Done, Progress
+from instruments.link import Exchange
+from testbed.material.models import SubstrateState, Wafer
+from testbed.runs import doorbell, lease, log, store
+from testbed.runs.lease import Claim
+from testbed.runs.models import Run, RunWafer, Step, WireLog
+from testbed.runs.signals import run_ended
+from testbed.runs.states import ENDED, RunState, StepState
+from testbed.tools import states as e10
+from testbed.tools.models import E10State
+
+KEPT_EXCHANGES = 200
+
+
+class NotFrom(Exception):
+    """The row is no longer in a state from which this move may be made."""
+
+
+@contextmanager
+def fenced(held: Claim) -> Iterator[None]:
+    """One transaction that commits only while the lease is still ours."""
+    with transaction.atomic():
+        lease.fence(held)
+        yield
+
+
+def move_run(run: Run, to: RunState, **changes: Any) -> None:
+    """Conditional UPDATE from the state we know to `to`; raises NotFrom when it has changed."""
+    changed = Run.objects.filter(pk=run.pk, state=run.state).update(
+        state=to, changed_at=timezone.now(), **changes
+    )
+    if not changed:
+        raise NotFrom(f"{run} is no longer {run.state}")
+    run.state = to
+    for name, value in changes.items():
+        setattr(run, name, value)
+
+
+def move_step(step: Step, to: StepState, **changes: Any) -> None:
+    """Conditional UPDATE from the state we know to `to`; raises NotFrom when it has changed."""
+    if not Step.objects.filter(pk=step.pk, state=step.state).update(state=to, **changes):
+        raise NotFrom(f"step {step} is no longer {step.state}")
+    step.state = to
+    for name, value in changes.items():
+        setattr(step, name, value)
+
+
+# -- on the way --------------------------------------------------------------------------------
+def take_tool(held: Claim, run: Run) -> None:
+    """QUEUED to SETTING_UP: the tool works for this run now (E10 PRODUCTIVE)."""
+    with fenced(held):
+        move_run(run, RunState.SETTING_UP, started_at=timezone.now())
+        log.append(run=run, kind="run.setting_up")
+        e10.enter(tool=run.tool, state=E10State.PRODUCTIVE, run_id=run.pk)
+
+
+def identify(held: Claim, run: Run, identity: dict[str, Any]) -> None:
+    """Keep who answered at the tool's address."""
+    with fenced(held):
+        Run.objects.filter(pk=run.pk).update(tool_identity=identity)
+        run.tool_identity = identity
+        log.append(run=run, kind="tool.identified", **identity)
+
+
+def intend(held: Claim, run: Run, step: Step) -> None:
+    """PENDING to INTENT, committed before the wire is touched."""
+    with fenced(held):
+        move_step(
+            step, StepState.INTENT, intent_at=timezone.now(), attempts=step.attempts + 1
+        )
+        if step.wafer_id is not None:
+            _wafer_begins(run, step.wafer_id)
+        log.append(
+            run=run, kind="step.intent", step=step.seq, title=step.title,
+            token=str(step.token), attempt=step.attempts,
+        )  # fmt: skip
+
+
+def _wafer_begins(run: Run, wafer_id: int) -> None:
+    RunWafer.objects.filter(
+        run=run, wafer=wafer_id, state=SubstrateState.NEEDS_PROCESSING
+    ).update(state=SubstrateState.IN_PROCESS)
+    # A wafer is as dirty as the dirtiest tool it has met.
+    dirt = run.tool.contamination_class
+    Wafer.objects.filter(pk=wafer_id, contamination_class__lt=dirt).update(
+        contamination_class=dirt
+    )
+    if run.state == RunState.SETTING_UP:
+        move_run(run, RunState.RUNNING)
+        log.append(run=run, kind="run.running")
+
+
+def note_progress(held: Claim, run: Run, step: Step, progress: Progress) -> None:
+    """INTENT to SENT when the tool took the job; later only the numbers change, without events."""
+    values = {
+        "handle": progress.handle,
+        "progress": min(max(progress.fraction, 0.0), 1.0),
+        "message": progress.message[:300],
+    }
+    if step.state == StepState.SENT and step.handle == progress.handle:
+        Step.objects.filter(pk=step.pk, state=StepState.SENT).update(**values)
+        Run.objects.filter(pk=run.pk).update(changed_at=timezone.now())
+        return
+    with fenced(held):
+        if step.state == StepState.SENT:
+            Step.objects.filter(pk=step.pk).update(**values)
+            step.handle = progress.handle
+        else:
+            move_step(step, StepState.SENT, **values)
+        log.append(run=run, kind="step.sent", step=step.seq, handle=progress.handle)
+
+
+def try_again(held: Claim, run: Run, step: Step, error: Exception, *, fresh: bool) -> None:
+    """Note that a step goes on after a failure; `fresh` counts a new attempt (a new token)."""
+    with fenced(held):
+        if fresh:
+            step.attempts += 1
+            Step.objects.filter(pk=step.pk).update(attempts=step.attempts)
+        log.append(
+            run=run, kind="step.again", step=step.seq, attempt=step.attempts, error=in_words(error)
+        )
+
+
+def note_answer(held: Claim, run: Run, step: Step, says: str, message: str) -> None:
+    """What the tool answered when asked about a step of unknown outcome."""
+    with fenced(held):
+        log.append(run=run, kind="tool.says", step=step.seq, says=says, message=message)
+
+
+def park(held: Claim, run: Run) -> None:
+    """Let go between two looks at a long step; the tool keeps working."""
+    with fenced(held):
+        lease.park(held)
+        doorbell.ring_on_commit(run)
+
+
+# -- the end of a step -------------------------------------------------------------------------
+def done(held: Claim, run: Run, step: Step, outcome: Done) -> None:
+    """Keep the data, the step DONE, the tool free, and the bell rung: all or nothing."""
+    with fenced(held):
+        store.keep(step, outcome)
+        move_step(step, StepState.DONE, ended_at=timezone.now(), progress=1.0)
+        settle_wafer(step)
+        log.append(
+            run=run, kind="step.done", step=step.seq, title=step.title,
+            readings=len(outcome.readings), sites=len(outcome.sites), traces=len(outcome.traces),
+        )  # fmt: skip
+        go_on(held, run)
+
+
+def settle_wafer(step: Step) -> None:
+    """PROCESSED when this was the wafer's last step, or the one that changes it."""
+    if step.wafer_id is None:
+        return
+    left = Step.objects.filter(
+        run_id=step.run_id, wafer_id=step.wafer_id,
+        state__in=[StepState.PENDING, StepState.INTENT, StepState.SENT, StepState.UNKNOWN],
+    )  # fmt: skip
+    if step.is_process or not left.exists():
+        RunWafer.objects.filter(
+            run_id=step.run_id, wafer_id=step.wafer_id, state=SubstrateState.IN_PROCESS
+        ).update(state=SubstrateState.PROCESSED)
+
+
+def go_on(held: Claim, run: Run) -> None:
+    """In a fenced transaction: end the run when nothing is left, else free the tool and ring."""
+    if run.steps.filter(state__in=[StepState.PENDING, StepState.UNKNOWN]).exists():
+        lease.release(held)
+        doorbell.ring_on_commit(run)
+    else:
+        end(run, RunState.STOPPED if run.ask == "stop" and _cut_short(run) else RunState.COMPLETED)
+        lease.release(held)
+
+
+def _cut_short(run: Run) -> bool:
+    return run.run_wafers.filter(state=SubstrateState.SKIPPED).exists()
+
+
+def skip_rest(held: Claim, run: Run, steps: Sequence[Step]) -> None:
+    """A stop takes hold: leave `steps` out; wafers that never began are SKIPPED."""
+    with fenced(held):
+        skip(run, steps)
+        untouched = run.run_wafers.filter(state=SubstrateState.NEEDS_PROCESSING)
+        untouched.update(state=SubstrateState.SKIPPED)
+        go_on(held, run)
+
+
+def skip(run: Run, steps: Sequence[Step]) -> None:
+    """Mark `steps` SKIPPED, with one event."""
+    for step in steps:
+        move_step(step, StepState.SKIPPED, ended_at=timezone.now())
+    if steps:
+        log.append(run=run, kind="step.skipped", steps=", ".join(str(step.seq) for step in steps))
+
+
+# -- the end of a run --------------------------------------------------------------------------
+def end(run: Run, state: RunState, **changes: Any) -> None:
+    """Close the run's document and give the tool back; inside the caller's transaction."""
+    if state not in ENDED:
+        raise NotFrom(f"{state} is no end")
+    move_run(run, state, ended_at=timezone.now(), due_at=None, **changes)
+    wafers = run.run_wafers
+    log.append(
+        run=run, kind=f"run.{state}", wafers=wafers.count(),
+        processed=wafers.filter(state=SubstrateState.PROCESSED).count(),
+        steps=_counts(run),
+    )  # fmt: skip
+    _free_tool(run)
+    transaction.on_commit(lambda: run_ended.send(Run, run=run))
+
+
+def _counts(run: Run) -> dict[str, int]:
+    rows = run.steps.order_by().values_list("state").annotate(models.Count("pk"))
+    return dict(rows)
+
+
+def _free_tool(run: Run) -> None:
+    """STANDBY, unless the tool is down for a reason of its own."""
+    run.tool.refresh_from_db(fields=["emergency_stop_at"])
+    if run.tool.emergency_stop_at is None:
+        e10.enter(tool=run.tool, state=E10State.STANDBY)
+
+
+def abort(held: Claim, run: Run, *, undocked: bool) -> None:
+    """The tool confirmed: the run is ABORTED, its wafers say how far they came."""
+    with fenced(held):
+        log.append(run=run, kind="tool.aborted", undocked=undocked)
+        close_steps(run)
+        end(run, RunState.ABORTED, safe_sent_at=timezone.now())
+        lease.release(held)
+
+
+def close_steps(run: Run) -> None:
+    """Nothing of an aborted or failed run stays open."""
+    steps = list(run.steps.exclude(state__in=[StepState.DONE, StepState.SKIPPED]))
+    for step in steps:
+        if step.state in (StepState.INTENT, StepState.SENT, StepState.UNKNOWN):
+            move_step(step, StepState.FAILED, ended_at=timezone.now())
+    skip(run, [step for step in steps if step.state == StepState.PENDING])
+    run.run_wafers.filter(state=SubstrateState.IN_PROCESS).update(state=SubstrateState.ABORTED)
+    run.run_wafers.filter(state=SubstrateState.NEEDS_PROCESSING).update(
+        state=SubstrateState.SKIPPED
+    )
+
+
+def hold(
+    held: Claim,
+    run: Run,
+    step: Step | None,
+    *,
+    why: str,
+    known: bool,
+    evidence: dict[str, Any],
+    wire: Sequence[Exchange],
+) -> None:
+    """A person decides: the run HELD with its evidence, the tool out of use.
+
+    `known` tells a step that failed from one whose outcome nobody knows.
+    """
+    with fenced(held):
+        error = evidence.get("error", "")
+        _settle_step(run, step, known, error)
+        keep_wire(run, step, wire)
+        # An abort that could not be confirmed must be asked for again, by a person.
+        ask = "stop" if run.ask == "stop" else ""
+        move_run(
+            run, RunState.HELD, held_why=why, evidence=log.plain(evidence), due_at=None, ask=ask
+        )
+        log.append(run=run, kind="run.held", why=why, error=error, evidence=evidence)
+        e10.enter(
+            tool=run.tool, state=E10State.UNSCHEDULED_DOWN, reason=f"{run}: {why}", run_id=run.pk
+        )
+        lease.release(held)
+
+
+def _settle_step(run: Run, step: Step | None, known: bool, error: str) -> None:
+    open_ones = (StepState.INTENT, StepState.SENT, StepState.UNKNOWN)
+    if step is None or step.state not in open_ones:
+        return
+    to = StepState.FAILED if known else StepState.UNKNOWN
+    if step.state != to:
+        move_step(step, to, message=error[:300])
+        log.append(run=run, kind=f"step.{to}", step=step.seq, error=error)
+
+
+def let_go(held: Claim, run: Run, step: Step | None = None, to: StepState | None = None) -> None:
+    """Free the tool and ring its own worker; a step that was lost goes to `to` first."""
+    with fenced(held):
+        if step is not None and to is not None:
+            move_step(step, to)
+            if to == StepState.UNKNOWN:
+                log.append(run=run, kind="step.unknown", step=step.seq, error="worker lost")
+        lease.release(held)
+        doorbell.ring_on_commit(run)
+
+
+def step_back(held: Claim, run: Run, step: Step) -> None:
+    """INTENT to PENDING: nothing was sent, so nothing is unknown."""
+    with fenced(held):
+        move_step(step, StepState.PENDING)
+
+
+def note_safe(held: Claim, run: Run, error: Exception | None) -> None:
+    """Whether the tool was brought to its safe state."""
+    with fenced(held):
+        if error is None:
+            Run.objects.filter(pk=run.pk).update(safe_sent_at=timezone.now())
+            log.append(run=run, kind="tool.safe_sent")
+        else:
+            log.append(run=run, kind="tool.safe_failed", error=in_words(error))
+
+
+def note_takeover(held: Claim, run: Run) -> None:
+    with fenced(held):
+        log.append(run=run, kind="lease.taken_over", epoch=held.epoch)
+
+
+def keep_wire(run: Run, step: Step | None, wire: Sequence[Exchange]) -> None:
+    """The newest exchanges on the wire, kept with the run."""
+    if wire:
+        rows = [
+            {"at": one.at.isoformat(), "tx": one.tx, "rx": one.rx, "ms": round(one.ms, 2),
+             "error": one.error}
+            for one in wire[-KEPT_EXCHANGES:]
+        ]  # fmt: skip
+        WireLog.objects.create(run=run, step=step, exchanges=log.plain(rows))
+
+
+def in_words(error: Exception) -> str:
+    """The error's kind and text, at most 300 characters."""
+    return f"{type(error).__name__}: {error}"[:300]

@@ -1,0 +1,94 @@
+"""The watchdog: what the doorbell missed, what a dead worker left, what must be made safe.
+
+Runs every SWEEP_EVERY_S under an advisory lock; doing it twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection
+from django.db.models.functions import Now
+
+from testbed.runs import doorbell, lease, safety
+from testbed.runs.advance import advance, has_work
+from testbed.runs.models import Lease, Run
+from testbed.tools.models import Tool
+
+log = logging.getLogger(__name__)
+LOCK = 0x7E57_0001
+
+
+@contextmanager
+def _alone() -> Iterator[bool]:
+    """True for the one process that sweeps now."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
+        row = cursor.fetchone()
+    got = bool(row and row[0])
+    try:
+        yield got
+    finally:
+        if got:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+
+
+def sweep() -> int:
+    """Take over dead leases, make stopped tools safe, ring what is due; how much was done."""
+    with _alone() as alone:
+        if not alone:
+            return 0
+        return take_over_dead() + make_stopped_safe() + ring_due()
+
+
+def take_over_dead() -> int:
+    """Every lease that ran out: its worker is dead, frozen or cut off."""
+    dead = Lease.objects.filter(expires_at__lte=Now()).select_related("run", "tool")
+    for row in dead:
+        if row.run is not None and has_work(row.run):
+            _recover(row.run)
+        else:
+            _clear(row.tool)
+    return len(dead)
+
+
+def _recover(run: Run) -> None:
+    try:
+        advance(run.pk, only_recover=True)
+    except Exception:
+        # One tool's trouble must not keep the others from being looked at.
+        log.exception("run %s could not be taken over", run.pk)
+
+
+def _clear(tool: Tool) -> None:
+    held = lease.claim(tool_id=tool.pk, run_id=None)
+    if held is not None:
+        safety.make_safe(tool)
+        lease.release(held)
+
+
+def make_stopped_safe() -> int:
+    """As long as an emergency stop is set, the tool is told so again on every sweep."""
+    stopped = Tool.objects.filter(emergency_stop_at__isnull=False).exclude(visa_resource="")
+    for tool in stopped:
+        safety.make_safe(tool)
+    return len(stopped)
+
+
+def ring_due() -> int:
+    """Bells that were lost between a commit and the broker, or in a worker that died."""
+    held = Lease.objects.filter(expires_at__gt=Now()).exclude(holder="").values("tool")
+    due = Run.objects.filter(due_at__lte=Now()).exclude(tool__in=held).select_related("tool")
+    for run in due:
+        doorbell.set_due(run.pk)
+        doorbell.ring(run.tool.queue, run.pk)
+    return len(due)
+
+
+def call_canaries() -> None:
+    """Ask the worker of every tool's queue to sign in."""
+    for tool in Tool.objects.exclude(visa_resource=""):
+        doorbell.send_canary(tool.queue)
