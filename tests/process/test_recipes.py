@@ -41,7 +41,6 @@ def submitted(alice: User, recipe: Recipe) -> RecipeVersion:
         {"spin_rpm": 1e9},
         {"spin_rpm": float("nan")},
         {"spin_rpm": "fast"},
-        {"spin_rpm": None},
         {"no_such_setting": 1},
         {"operation": "melt"},
         {"resist": '"; *RST'},
