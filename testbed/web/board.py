@@ -1,6 +1,8 @@
 """The wall screen: a tile a tool, readable from across the bay, with no company's data on it."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -10,9 +12,11 @@ from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_safe
 
 from testbed.booking.models import Allocation
-from testbed.people.querysets import Viewer
 from testbed.runs.models import Run
 from testbed.tools.models import E10State, Tool
+
+if TYPE_CHECKING:
+    from testbed.people.querysets import Viewer
 
 URGENT = {E10State.UNSCHEDULED_DOWN: 0, E10State.SCHEDULED_DOWN: 1, E10State.PRODUCTIVE: 2}
 
