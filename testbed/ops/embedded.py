@@ -68,6 +68,16 @@ def urls(data: Path | None = None) -> Urls:
     )
 
 
+def not_running() -> Trouble | None:
+    """The sentence for a command that needs the database while none is there; None if one is."""
+    if os.environ.get("DATABASE_URL") or running_urls(data_folder()):
+        return None
+    return Trouble(
+        "The database is not running. 'make up' starts it; or set DATABASE_URL.",
+        "데이터베이스가 실행 중이 아닙니다. 'make up'으로 시작하거나 DATABASE_URL을 지정하십시오.",
+    )
+
+
 def running_urls(data: Path) -> Urls | None:
     """The URLs of the servers of `data` when both live; None otherwise."""
     state = _read_state(data)

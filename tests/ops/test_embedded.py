@@ -398,3 +398,19 @@ def test_the_command_says_a_sentence_not_a_traceback(data: Path) -> None:
     assert done.returncode == 1
     assert "PostgreSQL 데이터가 아닌 파일" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_command_without_a_database_is_told_so(data: Path) -> None:
+    kept = {key: text for key, text in os.environ.items() if not key.endswith("_URL")}
+    done = subprocess.run(
+        [sys.executable, "manage.py", "showmigrations"],
+        cwd=embedded.REPOSITORY,
+        env=kept | {"TESTBED_DATA": str(data)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "The database is not running. 'make up' starts it" in done.stderr
+    assert "Traceback" not in done.stderr
