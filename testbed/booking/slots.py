@@ -13,7 +13,7 @@ from testbed.booking.hours import open_windows
 from testbed.booking.intervals import Interval, intersect, merge, subtract
 from testbed.booking.request import gather, price
 from testbed.booking.rules import Broken, by_code, check_all, refusing
-from testbed.booking.rules.when import down_to_grid
+from testbed.booking.rules.when import LongEnoughRange, down_to_grid
 from testbed.people.permissions import may
 
 if TYPE_CHECKING:
@@ -228,4 +228,5 @@ def _reasons(request: BookingRequest, span: Interval) -> list[Broken]:
         for broken in _refused(_moved(request, at)):
             told.setdefault(broken.code, broken)
         at = _up_to_grid(at + step, _grid(request))
-    return list(told.values())
+    # Starts without a broken rule exist, so the slot only does not end within the range.
+    return list(told.values()) or [Broken(LongEnoughRange())]

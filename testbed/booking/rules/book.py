@@ -32,8 +32,12 @@ class RuleBook:
 
     def parameters(self, rule: Rule, tool: Tool | None = None) -> dict[str, Any] | None:
         """The rule's parameters for `tool` (or the facility); None where it is switched off."""
+        return self.own_parameters(rule, tool.pk if tool else None)
+
+    def own_parameters(self, rule: Rule, tool_id: int | None) -> dict[str, Any] | None:
+        """As `parameters`, by the tool's id."""
         facility = self.settings.get((rule.code, None))
-        own = self.settings.get((rule.code, tool.pk)) if tool else None
+        own = self.settings.get((rule.code, tool_id)) if tool_id else None
         in_force = own or facility
         if in_force is not None and not in_force.is_active:
             return None

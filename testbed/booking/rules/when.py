@@ -36,6 +36,20 @@ class StartBeforeEnd(Rule):
         return None if request.starts_at < request.ends_at else Broken(self)
 
 
+class LongEnoughRange(Rule):
+    """Told by the search alone: a range shorter than the wished length has no slot."""
+
+    code = "range_too_short"
+    about = "notice"
+    field = "to"
+    sentence = _("The range is shorter than the time you ask for.")
+    next_step = _("Search a longer range.")
+    explanation = _("A search needs a range at least as long as the booking.")
+
+    def check(self, request: BookingRequest) -> Broken | None:
+        return None
+
+
 class NotPast(ToolRule):
     """The grace lets the running grid cell still be booked by somebody who stands at the tool."""
 

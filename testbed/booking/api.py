@@ -1,0 +1,276 @@
+"""Booking over the API: free slots, quotes, rules, holds, bookings, the timeline."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.shortcuts import get_object_or_404
+from django.urls import path
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import generics
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from testbed.booking import api_shapes as shapes
+from testbed.booking import approve as decisions
+from testbed.booking import idempotency
+from testbed.booking.cancel import cancel
+from testbed.booking.explain import slot_json
+from testbed.booking.hold import extend, hold
+from testbed.booking.hours import KST
+from testbed.booking.intervals import Interval
+from testbed.booking.models import Booking
+from testbed.booking.place import place, submit
+from testbed.booking.request import gather, price
+from testbed.booking.rules import RuleBook, check_all, refusing
+from testbed.booking.slots import find_slots, nearest
+from testbed.booking.timeline import midnight, timeline
+from testbed.people.visitor import person
+from testbed.tools.models import Tool
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from rest_framework.request import Request
+    from rest_framework.serializers import Serializer
+
+REFUSED = OpenApiResponse(description="{code, message, fields}")
+BROKEN = OpenApiResponse(
+    description="{code, message, fields, broken_rules, nearest_slots}: every rule that says no"
+)
+ANSWERS: dict[int, Any] = {400: REFUSED, 401: REFUSED, 403: REFUSED, 404: REFUSED, 409: REFUSED}
+CLAIMS: dict[int, Any] = {400: REFUSED, 401: REFUSED, 403: BROKEN, 409: BROKEN, 422: BROKEN}
+
+
+def checked(shape: type[Serializer[Any]], data: Any, request: Request) -> dict[str, Any]:
+    """Validated data; raises DRF's ValidationError, which becomes a 400 with its fields."""
+    form = shape(data=data, context={"request": request})
+    form.is_valid(raise_exception=True)
+    return dict(form.validated_data)
+
+
+def bookings_of(request: Request) -> QuerySet[Booking]:
+    visible: QuerySet[Booking] = Booking.objects.visible_to(request.user).with_names()
+    return visible
+
+
+def one_booking(request: Request, pk: int) -> Booking:
+    return get_object_or_404(bookings_of(request), pk=pk)
+
+
+def shown(request: Request, booking: Booking, status: int = 200) -> Response:
+    """The booking read again, as everybody sees it."""
+    fresh = bookings_of(request).get(pk=booking.pk)
+    data = shapes.BookingSerializer(fresh, context=shapes.booking_context()).data
+    return Response(data, status=status)
+
+
+class Slots(APIView):
+    """When can I have it? Free slots that keep every rule, earliest first, with their price."""
+
+    @extend_schema(
+        parameters=[shapes.SearchSerializer],
+        responses={200: shapes.FoundSerializer, 400: REFUSED, 401: REFUSED, 422: REFUSED},
+    )
+    def get(self, request: Request) -> Response:
+        asked = checked(shapes.SearchSerializer, request.query_params, request)
+        found = find_slots(actor=person(request), **asked)
+        return Response(
+            {
+                "slots": [slot_json(slot) for slot in found.slots],
+                "nothing_because": [broken.as_json() for broken in found.nothing_because],
+            }
+        )
+
+
+class Quotes(APIView):
+    """The price of a time and every rule it breaks, before anything is booked."""
+
+    @extend_schema(
+        request=shapes.QuoteRequestSerializer,
+        responses={200: shapes.QuotedSerializer, 400: REFUSED, 401: REFUSED, 422: REFUSED},
+    )
+    def post(self, request: Request) -> Response:
+        asked = checked(shapes.QuoteRequestSerializer, request.data, request)
+        actor, tools = person(request), asked["target"].tools()
+        span = Interval(asked["starts_at"], asked["ends_at"])
+        broken = check_all(
+            gather(
+                actor=actor, tools=tools, starts_at=span.start, ends_at=span.end, now=timezone.now()
+            )
+        )
+        near = nearest(actor=actor, target=asked["target"], span=span) if refusing(broken) else []
+        quote = price(
+            company=actor.company,
+            tools=tools,
+            starts_at=span.start,
+            ends_at=span.end,
+            test_wafers=asked["test_wafers"],
+        )
+        return Response(
+            {
+                "quote": quote.as_json(),
+                "broken_rules": [one.as_json() for one in broken],
+                "nearest_slots": [slot_json(slot) for slot in near],
+            }
+        )
+
+
+class Rules(generics.ListAPIView[Any]):
+    """Every booking rule, in words, with the parameters in force."""
+
+    serializer_class = shapes.RuleSerializer
+
+    def get_queryset(self) -> Any:
+        tools = dict(Tool.objects.visible_to(self.request.user).values_list("pk", "code"))
+        return shapes.rule_rows(RuleBook.load(), tools)
+
+    @extend_schema(responses={200: shapes.RuleSerializer(many=True), 401: REFUSED, 404: REFUSED})
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+
+class Holds(APIView):
+    """Hold a slot for some minutes while the booking form is filled in."""
+
+    @extend_schema(
+        parameters=[idempotency.PARAMETER],
+        request=shapes.SpanSerializer,
+        responses={201: shapes.BookingSerializer, **CLAIMS},
+    )
+    def post(self, request: Request) -> Response:
+        def work() -> Response:
+            asked = checked(shapes.SpanSerializer, request.data, request)
+            return shown(request, hold(actor=person(request), **asked), 201)
+
+        return idempotency.once(request, work)
+
+
+class Bookings(generics.ListAPIView[Booking]):
+    """Bookings that the caller may see, latest start first; POST holds and submits in one."""
+
+    serializer_class = shapes.BookingSerializer
+
+    def get_queryset(self) -> QuerySet[Booking]:
+        return bookings_of(self.request)
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), **shapes.booking_context()}
+
+    @extend_schema(responses={200: shapes.BookingSerializer(many=True), 401: REFUSED, 404: REFUSED})
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(
+        parameters=[idempotency.PARAMETER],
+        request=shapes.NewBookingSerializer,
+        responses={201: shapes.BookingSerializer, **CLAIMS},
+    )
+    def post(self, request: Request) -> Response:
+        def work() -> Response:
+            asked = checked(shapes.NewBookingSerializer, request.data, request)
+            booking = place(
+                actor=person(request),
+                target=asked["target"],
+                starts_at=asked["starts_at"],
+                ends_at=asked["ends_at"],
+                answers=shapes.answers_of(asked),
+            )
+            return shown(request, booking, 201)
+
+        return idempotency.once(request, work)
+
+
+class OneBooking(APIView):
+    """One booking."""
+
+    @extend_schema(responses={200: shapes.BookingSerializer, 401: REFUSED, 404: REFUSED})
+    def get(self, request: Request, pk: int) -> Response:
+        return shown(request, one_booking(request, pk))
+
+
+class Submit(APIView):
+    """Answer the form of a held slot: it waits for approval, or is confirmed at once."""
+
+    @extend_schema(
+        request=shapes.AnswersSerializer,
+        responses={200: shapes.BookingSerializer, 404: REFUSED, **CLAIMS},
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        booking = one_booking(request, pk)
+        asked = checked(shapes.AnswersSerializer, request.data, request)
+        answers = shapes.answers_of(asked)
+        return shown(request, submit(actor=person(request), booking=booking, answers=answers))
+
+
+class Extend(APIView):
+    """Give a running hold its full minutes again."""
+
+    @extend_schema(request=None, responses={200: shapes.BookingSerializer, **ANSWERS})
+    def post(self, request: Request, pk: int) -> Response:
+        return shown(request, extend(actor=person(request), booking=one_booking(request, pk)))
+
+
+class Approve(APIView):
+    """The facility confirms a pending booking."""
+
+    @extend_schema(request=None, responses={200: shapes.BookingSerializer, **ANSWERS})
+    def post(self, request: Request, pk: int) -> Response:
+        booking = one_booking(request, pk)
+        return shown(request, decisions.approve(actor=person(request), booking=booking))
+
+
+class Refuse(APIView):
+    """The facility turns a pending booking down, with a reason that the company reads."""
+
+    @extend_schema(
+        request=shapes.ReasonSerializer,
+        responses={200: shapes.BookingSerializer, **ANSWERS, 422: REFUSED},
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        booking = one_booking(request, pk)
+        reason = checked(shapes.ReasonSerializer, request.data, request)["reason"]
+        return shown(
+            request, decisions.refuse(actor=person(request), booking=booking, reason=reason)
+        )
+
+
+class Cancel(APIView):
+    """Give a booking back before it starts."""
+
+    @extend_schema(request=None, responses={200: shapes.BookingSerializer, **ANSWERS})
+    def post(self, request: Request, pk: int) -> Response:
+        return shown(request, cancel(actor=person(request), booking=one_booking(request, pk)))
+
+
+class Timeline(APIView):
+    """Every tool's claims over some days; other companies' are only "busy"."""
+
+    @extend_schema(
+        parameters=[shapes.TimelineRequestSerializer],
+        responses={200: shapes.TimelineSerializer, 400: REFUSED, 401: REFUSED},
+    )
+    def get(self, request: Request) -> Response:
+        asked = checked(shapes.TimelineRequestSerializer, request.query_params, request)
+        now = timezone.now()
+        start = asked.get("from") or midnight(now.astimezone(KST).date())
+        rows = timeline(viewer=person(request), start=start, days=asked["days"], now=now)
+        end = start + timedelta(days=asked["days"])
+        return Response(shapes.TimelineSerializer({"from": start, "to": end, "rows": rows}).data)
+
+
+urlpatterns = [
+    path("slots/", Slots.as_view(), name="api_slots"),
+    path("quotes/", Quotes.as_view(), name="api_quotes"),
+    path("rules/", Rules.as_view(), name="api_rules"),
+    path("holds/", Holds.as_view(), name="api_holds"),
+    path("bookings/", Bookings.as_view(), name="api_bookings"),
+    path("bookings/<int:pk>/", OneBooking.as_view(), name="api_booking"),
+    path("bookings/<int:pk>/submit/", Submit.as_view(), name="api_submit"),
+    path("bookings/<int:pk>/extend/", Extend.as_view(), name="api_extend"),
+    path("bookings/<int:pk>/approve/", Approve.as_view(), name="api_approve"),
+    path("bookings/<int:pk>/refuse/", Refuse.as_view(), name="api_refuse"),
+    path("bookings/<int:pk>/cancel/", Cancel.as_view(), name="api_cancel"),
+    path("timeline/", Timeline.as_view(), name="api_timeline"),
+]

@@ -1,0 +1,300 @@
+"""What the booking endpoints read and write."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from testbed.booking.hold import extensions_left
+from testbed.booking.models import Booking, BookingState, UseMode
+from testbed.booking.place import Answers
+from testbed.booking.rules import RULES, RuleBook
+from testbed.booking.status import status
+from testbed.booking.target import find
+from testbed.booking.timeline import KINDS
+from testbed.material.models import SLOTS, Lot
+from testbed.people.visitor import person
+from testbed.process.models import Route
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from testbed.booking.rules import Rule
+
+# Far enough for any plan, near enough that no arithmetic on it leaves the calendar.
+FIRST = datetime(2000, 1, 1, tzinfo=UTC)
+LAST = datetime(2100, 1, 1, tzinfo=UTC)
+WEEK_MINUTES = 7 * 24 * 60
+
+
+class MomentField(serializers.DateTimeField):
+    """ISO 8601 between 2000 and 2100; without a zone it is Korean time."""
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        moment = super().enforce_timezone(value)
+        if not FIRST <= moment < LAST:
+            raise serializers.ValidationError(_("Choose a time between the years 2000 and 2100."))
+        return moment
+
+
+class QuoteLineSerializer(serializers.Serializer[Any]):
+    code = serializers.ChoiceField(choices=["service", "discount", "test_wafers"])
+    tool = serializers.CharField(allow_blank=True)
+    label_ko = serializers.CharField()
+    label_en = serializers.CharField()
+    quantity = serializers.IntegerField()
+    unit = serializers.ChoiceField(choices=["s", "%", "pcs"])
+    unit_won = serializers.IntegerField()
+    amount_won = serializers.IntegerField()
+
+
+class QuoteSerializer(serializers.Serializer[Any]):
+    """A price in whole won: lines, their sum before VAT, VAT, total."""
+
+    currency = serializers.CharField()
+    size_class = serializers.CharField(allow_blank=True)
+    lines = QuoteLineSerializer(many=True)
+    supply_won = serializers.IntegerField()
+    vat_won = serializers.IntegerField()
+    total_won = serializers.IntegerField()
+
+
+class BrokenRuleSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    message = serializers.CharField()
+    next_step = serializers.CharField(allow_blank=True)
+    is_warning = serializers.BooleanField()
+
+
+class SlotSerializer(serializers.Serializer[Any]):
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField()
+    tools = serializers.ListField(child=serializers.CharField())
+    quote = QuoteSerializer()
+    warnings = BrokenRuleSerializer(many=True)
+
+
+class FoundSerializer(serializers.Serializer[Any]):
+    slots = SlotSerializer(many=True)
+    nothing_because = BrokenRuleSerializer(many=True)
+
+
+class QuotedSerializer(serializers.Serializer[Any]):
+    quote = QuoteSerializer()
+    broken_rules = BrokenRuleSerializer(many=True)
+    nearest_slots = SlotSerializer(many=True)
+
+
+class TargetSerializer(serializers.Serializer[Any]):
+    """Either `cell` or `tool`, by code."""
+
+    cell = serializers.CharField(required=False, max_length=20)
+    tool = serializers.CharField(required=False, max_length=20)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        kinds = [kind for kind in ("cell", "tool") if kind in attrs]
+        if len(kinds) != 1:
+            raise serializers.ValidationError(_("Give either a cell or a tool."))
+        code = attrs.pop(kinds[0])
+        attrs["target"] = find(person(self.context["request"]), f"{kinds[0]}:{code}")
+        if attrs["target"] is None:
+            raise serializers.ValidationError({kinds[0]: _("There is nothing with this code.")})
+        return attrs
+
+
+class SearchSerializer(TargetSerializer):
+    minutes = serializers.IntegerField(min_value=1, max_value=WEEK_MINUTES)
+    to = MomentField(required=False, help_text="default: 14 days after `from`")
+    limit = serializers.IntegerField(min_value=1, max_value=50, default=10)
+
+    def get_fields(self) -> dict[str, Any]:
+        # `from` is a keyword of Python and so cannot be declared as an attribute.
+        start = MomentField(required=False, help_text="default: now")
+        return {**super().get_fields(), "from": start}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        attrs = super().validate(attrs)
+        attrs["start"] = attrs.pop("from", None) or timezone.now()
+        attrs["end"] = attrs.pop("to", None) or attrs["start"] + timedelta(days=14)
+        if attrs["end"] <= attrs["start"]:
+            raise serializers.ValidationError({"to": _("The range must end after it starts.")})
+        return attrs
+
+
+class SpanSerializer(TargetSerializer):
+    starts_at = MomentField()
+    ends_at = MomentField()
+
+
+class WaferCountsSerializer(serializers.Serializer[Any]):
+    wafer_count = serializers.IntegerField(
+        min_value=0, max_value=SLOTS, default=0, help_text="the company's own wafers; free"
+    )
+    test_wafers = serializers.IntegerField(
+        min_value=0, max_value=SLOTS, default=0, help_text="12-inch wafers bought from the facility"
+    )
+
+
+class QuoteRequestSerializer(SpanSerializer, WaferCountsSerializer):
+    route = serializers.CharField(required=False, max_length=20, allow_blank=True)
+
+
+class AnswersSerializer(WaferCountsSerializer):
+    """What is to be done in the booked time."""
+
+    lot = serializers.CharField(
+        required=False, allow_null=True, max_length=20, default=None, help_text="own lot's code"
+    )
+    route = serializers.CharField(required=False, allow_null=True, max_length=20, default=None)
+    purpose = serializers.CharField(max_length=200, allow_blank=True, default="")
+    use_mode = serializers.ChoiceField(choices=UseMode.choices, default=UseMode.REQUESTED)
+
+    def validate_lot(self, code: str | None) -> Lot | None:
+        # Staff never book, so everything visible to the asker is the own company's.
+        lots = Lot.objects.visible_to(person(self.context["request"]))
+        lot: Lot | None = lots.filter(code=code).first() if code else None
+        if code and lot is None:
+            raise serializers.ValidationError(_("Your company has no such lot."))
+        return lot
+
+    def validate_route(self, code: str | None) -> Route | None:
+        routes = Route.objects.visible_to(person(self.context["request"]))
+        route = routes.filter(code=code).first() if code else None
+        if code and route is None:
+            raise serializers.ValidationError(_("There is no such route."))
+        return route
+
+
+class NewBookingSerializer(SpanSerializer, AnswersSerializer):
+    """Slot and answers together."""
+
+
+def answers_of(data: Mapping[str, Any]) -> Answers:
+    """The answers among validated data."""
+    names = ("lot", "route", "wafer_count", "test_wafers", "purpose", "use_mode")
+    return Answers(**{name: data[name] for name in names if name in data})
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=200)
+
+
+class BookingSerializer(serializers.ModelSerializer[Booking]):
+    """A booking with its price as it was shown and what is needed next."""
+
+    number = serializers.CharField(source="__str__", read_only=True)
+    company = serializers.CharField(source="company.business_number")
+    booked_by = serializers.CharField(source="booked_by.name")
+    cell = serializers.CharField(source="cell.code", allow_null=True, default=None)
+    tools = serializers.SerializerMethodField()
+    lot = serializers.CharField(source="lot.code", allow_null=True, default=None)
+    route = serializers.CharField(source="route.code", allow_null=True, default=None)
+    state = serializers.SerializerMethodField()
+    next_step = serializers.SerializerMethodField()
+    extensions_left = serializers.SerializerMethodField()
+    quote = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Booking
+        fields = (
+            "id", "number", "state", "next_step", "company", "booked_by", "cell", "tools",
+            "starts_at", "ends_at", "hold_expires_at", "extensions_left", "lot", "route",
+            "wafer_count", "test_wafers", "purpose", "use_mode", "quote", "refusal_reason",
+            "created_at", "decided_at",
+        )  # fmt: skip
+
+    def get_tools(self, booking: Booking) -> list[str]:
+        return [claim.tool.code for claim in booking.allocations.all()]
+
+    @extend_schema_field(serializers.ChoiceField(choices=BookingState.choices))
+    def get_state(self, booking: Booking) -> str:
+        return booking.state_at(self.context["now"])
+
+    def get_next_step(self, booking: Booking) -> str:
+        return str(status(booking, self.context["now"]).next_step)
+
+    def get_extensions_left(self, booking: Booking) -> int:
+        if booking.state_at(self.context["now"]) != BookingState.HELD:
+            return 0
+        tools = [claim.tool for claim in booking.allocations.all()]
+        return extensions_left(booking, self.context["rulebook"], tools)
+
+    @extend_schema_field(QuoteSerializer(allow_null=True))
+    def get_quote(self, booking: Booking) -> dict[str, Any] | None:
+        return booking.quote or None
+
+
+def booking_context() -> dict[str, Any]:
+    """What `BookingSerializer` needs besides the booking (one query)."""
+    return {"now": timezone.now(), "rulebook": RuleBook.load()}
+
+
+class RuleSerializer(serializers.Serializer[Any]):
+    """A rule with the parameters in force; `tools` lists tools with their own."""
+
+    code = serializers.CharField()
+    sentence = serializers.CharField()
+    about = serializers.ChoiceField(choices=["who", "tool", "length", "time", "notice"])
+    staff_may_override = serializers.BooleanField()
+    is_active = serializers.BooleanField()
+    parameters = serializers.DictField()
+    tools = serializers.DictField(child=serializers.DictField())
+
+
+def rule_rows(rulebook: RuleBook, tool_codes: Mapping[int, str]) -> list[dict[str, Any]]:
+    """Every rule as a row of `RuleSerializer`."""
+    return [_rule_row(rule, rulebook, tool_codes) for rule in RULES]
+
+
+def _rule_row(rule: Rule, rulebook: RuleBook, tool_codes: Mapping[int, str]) -> dict[str, Any]:
+    parameters = rulebook.parameters(rule)
+    own = {
+        tool_codes[tool_id]: rulebook.own_parameters(rule, tool_id)
+        for tool_id in rulebook.tools_with_own(rule)
+    }
+    return {
+        "code": rule.code,
+        "sentence": rule.explain(parameters if parameters is not None else rule.defaults),
+        "about": rule.about,
+        "staff_may_override": rule.staff_may_override,
+        "is_active": parameters is not None,
+        "parameters": parameters or {},
+        "tools": {code: found for code, found in own.items() if found is not None},
+    }
+
+
+class BlockSerializer(serializers.Serializer[Any]):
+    """A claim; `booking` and `note` only of what the asker may see."""
+
+    kind = serializers.ChoiceField(choices=list(KINDS))
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField()
+    booking = serializers.IntegerField(source="booking.pk", allow_null=True, default=None)
+    note = serializers.CharField(allow_blank=True)
+
+
+class RowSerializer(serializers.Serializer[Any]):
+    tool = serializers.CharField(source="tool.code")
+    name = serializers.CharField(source="tool.__str__")
+    blocks = BlockSerializer(many=True)
+
+
+class TimelineSerializer(serializers.Serializer[Any]):
+    to = serializers.DateTimeField()
+    rows = RowSerializer(many=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        return {"from": serializers.DateTimeField(), **super().get_fields()}
+
+
+class TimelineRequestSerializer(serializers.Serializer[Any]):
+    days = serializers.IntegerField(min_value=1, max_value=31, default=7)
+
+    def get_fields(self) -> dict[str, Any]:
+        start = MomentField(required=False, help_text="default: today at midnight in Korea")
+        return {"from": start, **super().get_fields()}
