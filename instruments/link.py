@@ -192,7 +192,7 @@ class Link:
     def _open(self) -> VisaWire:
         began = time.time()
         try:
-            wire = VisaWire(self.resource, OPEN_TIMEOUT_S)
+            wire = VisaWire(self.resource, min(OPEN_TIMEOUT_S, self.timeout_s))
         except VISA_FAILURES as error:
             self._note(began, "(open)", error)
             raise NotConnected(f"{self.resource} cannot be opened: {brief(error)}") from error

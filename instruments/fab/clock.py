@@ -12,11 +12,19 @@ class FabClock:
         if not scale > 0:
             raise ValueError(f"the clock scale must be positive, not {scale}")
         self.scale = scale
-        self._origin = time.monotonic()
+        self._since = time.monotonic()
+        self._before = 0.0
 
     def now(self) -> float:
         """Physical seconds since the start."""
-        return (time.monotonic() - self._origin) * self.scale
+        return self._before + (time.monotonic() - self._since) * self.scale
+
+    def rescale(self, scale: float) -> None:
+        """Go on at another speed from here; nothing jumps."""
+        if not scale > 0:
+            raise ValueError(f"the clock scale must be positive, not {scale}")
+        self._before, self._since = self.now(), time.monotonic()
+        self.scale = scale
 
     def host_seconds(self, physical: float) -> float:
         """What `physical` seconds are on the host's clock."""

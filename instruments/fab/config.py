@@ -63,7 +63,7 @@ def parse_config(raw: Mapping[str, Any]) -> FabConfig:
             tools,
             int(raw.get("seed", 1)),
             float(raw.get("scale", 1.0)),
-            int(raw.get("control", raw.get("control_port", 0))),
+            int(raw.get("control_port", 0)),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise BadConfig(f"the configuration lacks or mistypes {error}") from error

@@ -51,7 +51,7 @@ class ControlServer:
             "freeze": lambda tool, seconds: self._power(tool).freeze(seconds),
             "refuse": lambda tool, seconds: self._power(tool).refuse(seconds),
             "double_exposures": lambda: self._now().double_exposures,
-            "scale": lambda: self._world.clock.scale,
+            "rescale": lambda scale: self._now().clock.rescale(scale),
             "ping": lambda: "pong",
         }
 
@@ -65,6 +65,8 @@ class ControlServer:
             while line := await reader.readline():
                 writer.write(json.dumps(self._answer(line)).encode() + b"\n")
                 await writer.drain()
+        except (ConnectionError, asyncio.CancelledError):
+            return
         finally:
             writer.close()
 
@@ -210,6 +212,10 @@ class FabControl:
     def refuse(self, tool: str, seconds: float) -> None:
         """Drop a tool's connections and refuse new ones for `seconds`."""
         self._call("refuse", tool=tool, seconds=seconds)
+
+    def rescale(self, scale: float) -> None:
+        """Let `scale` physical seconds pass in one second of the host from now on."""
+        self._call("rescale", scale=scale)
 
     def double_exposures(self) -> int:
         """How often a wafer was exposed again in the same layer: what must stay 0."""

@@ -61,6 +61,12 @@ class Fab:
                 await channel.listen()
         await self.control.listen()
 
+    def end(self) -> None:
+        """The event loop is about to cancel every connection; that is no error."""
+        for power in self.powers.values():
+            for channel in power.channels:
+                channel.is_ending = True
+
     def ports(self) -> dict[str, Any]:
         """Where everything listens, with the VISA resource name of each tool and wire."""
         tools = {}
@@ -84,4 +90,7 @@ async def run(config: FabConfig, ports_file: Path | None) -> None:
         partial = ports_file.with_suffix(".partial")
         partial.write_text(json.dumps(fab.ports(), indent=1))
         partial.replace(ports_file)
-    await asyncio.Event().wait()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        fab.end()

@@ -250,6 +250,7 @@ class ToolModel:
             "COUN:STAR?": lambda _: str(self.counters["starts"]),
             "COUN:WAF?": lambda _: str(self.counters["wafers"]),
             "COUN:SAFE?": lambda _: str(self.counters["safes"]),
+            "DIAG:BLOC?": self._ramp,
             "TRAC:DATA?": self._trace_data,
             "TRAC:DT?": self._trace_dt,
         }
@@ -388,6 +389,10 @@ class ToolModel:
         if job.state == "RUNNING":
             raise Refuse(-200, "Execution error; the job runs")
         return job
+
+    def _ramp(self, argument: str) -> bytes:
+        count = int(Number(0, 1_000_000, 0, whole=True).read(argument))
+        return block(np.arange(count, dtype=np.float32))
 
     def _trace_data(self, argument: str) -> bytes:
         job, channel = self._job_and_channel(argument)
