@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from testbed.people.permissions import may
+from testbed.people.visitor import person
 from testbed.tools import states
 from testbed.tools.models import Area, StateSpan, Tool
 
@@ -72,7 +73,7 @@ def _hours_by_state(tool: Tool, window: timedelta) -> list[tuple[str, timedelta]
 @require_POST
 def emergency_stop(request: HttpRequest, code: str) -> HttpResponse:
     found = get_object_or_404(Tool.objects.visible_to(request.user), code=code)
-    states.emergency_stop(actor=request.user, tool=found)
+    states.emergency_stop(actor=person(request), tool=found)
     messages.warning(
         request,
         _("Emergency stop raised for %(tool)s. It reaches the tool before its next command.")
@@ -85,6 +86,6 @@ def emergency_stop(request: HttpRequest, code: str) -> HttpResponse:
 @require_POST
 def clear_emergency_stop(request: HttpRequest, code: str) -> HttpResponse:
     found = get_object_or_404(Tool.objects.visible_to(request.user), code=code)
-    states.clear_emergency_stop(actor=request.user, tool=found)
+    states.clear_emergency_stop(actor=person(request), tool=found)
     messages.success(request, _("Emergency stop cleared for %(tool)s.") % {"tool": found})
     return redirect("tool", code=code)

@@ -42,6 +42,7 @@ KEYWORDS = {
     "npgettext_lazy": ((1, "c"), 2, 3),
 }
 Key = tuple[str, str | None]
+Text = str | tuple[str, ...] | list[str] | None
 
 
 @dataclass
@@ -124,7 +125,7 @@ def update(app: str, *, prune: bool = False) -> Outcome:
     outcome = Outcome(app)
     fresh = Catalog(locale=LANGUAGE)
     for this, message in messages(wanted).items():
-        korean = known[this].string if this in known and is_translated(known[this]) else ""
+        korean: Text = known[this].string if this in known and is_translated(known[this]) else ""
         if not korean:
             korean = _borrow(app, message)
             (outcome.borrowed if korean else outcome.untranslated).append(this[0])
@@ -135,19 +136,19 @@ def update(app: str, *, prune: bool = False) -> Outcome:
         if this not in messages(wanted):
             outcome.gone.append(this[0])
             if not prune and is_translated(message):
-                fresh.obsolete[message.id] = message
+                fresh.obsolete[this[0]] = message
     if messages(fresh) or fresh.obsolete:
         _write(app, fresh)
     return outcome
 
 
-def _shaped(message: Message, korean: object) -> object:
+def _shaped(message: Message, korean: Text) -> Text:
     """Korean has one plural form: a tuple of one for a plural message, a text otherwise."""
     text = korean[0] if isinstance(korean, list | tuple) else korean
     return (text,) if isinstance(message.id, list | tuple) else text
 
 
-def _borrow(app: str, message: Message) -> object:
+def _borrow(app: str, message: Message) -> Text:
     for other in apps():
         if other == app:
             continue
@@ -212,9 +213,7 @@ def problems(app: str) -> list[str]:
 def _placeholders(text: object) -> set[str]:
     """Names between %( and ) with their types, and bare ones, of a message or all its forms."""
     parts: Iterable[object] = text if isinstance(text, list | tuple) else [text]
-    return {
-        mark for part in parts for mark in re.findall(r"%\(\w+\)[a-z0-9.]|%[sd]", str(part))
-    }
+    return {mark for part in parts for mark in re.findall(r"%\(\w+\)[a-z0-9.]|%[sd]", str(part))}
 
 
 def double_names() -> list[str]:

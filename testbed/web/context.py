@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from testbed.people.permissions import may
-from testbed.tools.models import E10State, Tool
+from testbed.tools.models import E10State, StateSpan, Tool
 
 DOWN = (E10State.SCHEDULED_DOWN, E10State.UNSCHEDULED_DOWN)
 
@@ -51,12 +51,14 @@ def lamp(request: HttpRequest) -> Callable[[], dict[str, str] | None]:
         user = getattr(request, "user", None)
         if user is None or not user.is_authenticated:
             return None
-        states = list(Tool.objects.visible_to(user).with_state().values_list("state", flat=True))
-        up = sum(1 for state in states if state and state not in DOWN)
-        figures = {"up": up, "all": len(states)}
-        if not states:
+        total = Tool.objects.visible_to(user).count()
+        spans = StateSpan.objects.visible_to(user).filter(ended_at=None)
+        states = list(spans.values_list("state", flat=True))
+        up = sum(1 for state in states if state not in DOWN)
+        figures = {"up": up, "all": total}
+        if not total:
             return {"tone": "idle", "icon": "circle-dashed", "text": _("No tools")}
-        if up == len(states):
+        if up == total:
             text = _("All tools up %(up)d/%(all)d") % figures
             return {"tone": "ok", "icon": "circle-dot", "text": text}
         tone = "bad" if E10State.UNSCHEDULED_DOWN in states else "warn"

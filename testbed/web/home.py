@@ -35,9 +35,9 @@ def company(user: User) -> dict[str, Any]:
     bookings = _bookings(user)
     now = timezone.now()
     return {
-        "next_bookings": bookings.filter(
-            state=BookingState.CONFIRMED, ends_at__gt=now
-        ).order_by("starts_at")[:FEW],
+        "next_bookings": bookings.filter(state=BookingState.CONFIRMED, ends_at__gt=now).order_by(
+            "starts_at"
+        )[:FEW],
         "held": bookings.filter(state=BookingState.HELD, hold_expires_at__gt=now),
         "pending": bookings.filter(state=BookingState.PENDING).order_by("starts_at")[:FEW],
         "open_runs": Run.objects.visible_to(user).open().with_names(),
@@ -47,8 +47,10 @@ def company(user: User) -> dict[str, Any]:
 
 
 def _bookings(user: User) -> Any:
-    return Booking.objects.visible_to(user).select_related("cell", "lot", "company", "route").prefetch_related(
-        "allocations__tool"
+    return (
+        Booking.objects.visible_to(user)
+        .select_related("cell", "lot", "company", "route")
+        .prefetch_related("allocations__tool")
     )
 
 
@@ -85,7 +87,10 @@ def _down(user: User) -> Any:
     return (
         Tool.objects.visible_to(user)
         .with_state()
-        .filter(state__in=[E10State.UNSCHEDULED_DOWN, E10State.SCHEDULED_DOWN])
+        .filter(
+            state_spans__ended_at=None,
+            state_spans__state__in=[E10State.UNSCHEDULED_DOWN, E10State.SCHEDULED_DOWN],
+        )
     )
 
 
@@ -123,7 +128,7 @@ def administrator(user: User) -> dict[str, Any]:
 
 
 PAGES: dict[str, tuple[str, Callable[[User], dict[str, Any]]]] = {
-    **{role: ("web/home_company.html", company) for role in COMPANY_ROLES},
+    **dict.fromkeys(COMPANY_ROLES, ("web/home_company.html", company)),
     Role.TECHNICIAN: ("web/home_technician.html", technician),
     Role.PROCESS_ENGINEER: ("web/home_technician.html", process_engineer),
     Role.ADMINISTRATOR: ("web/home_administrator.html", administrator),

@@ -40,16 +40,85 @@ class Package:
         return self.name.split(".")[0].split("-")[0]
 
 
-ICONS = (
-    "activity arrow-left arrow-right banknote bell book-open box building-2 calendar "
-    "calendar-clock calendar-plus chart-column check chevron-down chevron-left chevron-right "
-    "circle circle-check circle-dashed circle-dot circle-stop circle-x clock cpu disc-3 door-open "
-    "download external-link eye file-spreadsheet file-text flask-conical hand hourglass house "
-    "info languages layers layout-grid link list lock log-in log-out menu microscope minus "
-    "monitor moon octagon-x package pause pencil play plus power printer receipt refresh-cw "
-    "ruler search shield-check signature square sun sun-moon table trash-2 trending-up "
-    "triangle-alert upload user users wrench x"
-).split()
+ICONS = [
+
+    "activity",
+    "arrow-left",
+    "arrow-right",
+    "banknote",
+    "bell",
+    "book-open",
+    "box",
+    "building-2",
+    "calendar",
+    "calendar-clock",
+    "calendar-plus",
+    "chart-column",
+    "check",
+    "chevron-down",
+    "chevron-left",
+    "chevron-right",
+    "circle",
+    "circle-check",
+    "circle-dashed",
+    "circle-dot",
+    "circle-stop",
+    "circle-x",
+    "clock",
+    "cpu",
+    "disc-3",
+    "door-open",
+    "download",
+    "external-link",
+    "eye",
+    "file-spreadsheet",
+    "file-text",
+    "flask-conical",
+    "hand",
+    "hourglass",
+    "house",
+    "info",
+    "languages",
+    "layers",
+    "layout-grid",
+    "link",
+    "list",
+    "lock",
+    "log-in",
+    "log-out",
+    "menu",
+    "microscope",
+    "minus",
+    "monitor",
+    "moon",
+    "octagon-x",
+    "package",
+    "pause",
+    "pencil",
+    "play",
+    "plus",
+    "power",
+    "printer",
+    "receipt",
+    "refresh-cw",
+    "ruler",
+    "search",
+    "shield-check",
+    "signature",
+    "square",
+    "sun",
+    "sun-moon",
+    "table",
+    "trash-2",
+    "trending-up",
+    "triangle-alert",
+    "upload",
+    "user",
+    "users",
+    "wrench",
+    "x",
+,
+]
 
 PACKAGES = (
     Package(

@@ -26,9 +26,7 @@ SHAPES = {
     E10State.STANDBY: (
         '<circle cx="10" cy="10" r="7.5" fill="none" stroke="currentColor" stroke-width="3"/>'
     ),
-    E10State.ENGINEERING: (
-        '<rect x="2" y="2" width="16" height="16" rx="2" fill="currentColor"/>'
-    ),
+    E10State.ENGINEERING: ('<rect x="2" y="2" width="16" height="16" rx="2" fill="currentColor"/>'),
     E10State.SCHEDULED_DOWN: '<path d="M10 1.5 19.5 18.5H.5z" fill="currentColor"/>',
     E10State.UNSCHEDULED_DOWN: (
         '<path d="M6 .5h8L19.5 6v8L14 19.5H6L.5 14V6zM4.5 8.6v2.8h11V8.6z" '
@@ -52,7 +50,9 @@ def _shape(state: str | None) -> SafeString:
 def lamp(state: str | None) -> SafeString:
     """`{% lamp tool.state %}`: the E10 state's shape and word."""
     word = E10State(state).label if state in E10State.values else _("No state reported")
-    return format_html('<span class="lamp lamp--{}">{}{}</span>', tone_of(state), _shape(state), word)
+    return format_html(
+        '<span class="lamp lamp--{}">{}{}</span>', tone_of(state), _shape(state), word
+    )
 
 
 @register.filter
@@ -63,7 +63,7 @@ def tone(tool: Any) -> str:
 
 @register.filter
 def opening_hours(tool: Tool) -> str:
-    """"08:00–20:00, Mon–Fri" or "around the clock, every day"."""
+    """ "08:00–20:00, Mon–Fri" or "around the clock, every day"."""
     if tool.is_around_the_clock:
         times = _("around the clock")
     else:

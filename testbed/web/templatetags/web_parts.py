@@ -23,7 +23,7 @@ TONE_ICONS = {
 
 @register.simple_tag
 def icon(name: str, extra: str = "") -> SafeString:
-    """`{% icon "check" %}`: a decorative icon from the sprite; the words beside it carry the meaning."""
+    """`{% icon "check" %}`: a decorative icon; the words beside it carry the meaning."""
     return format_html(
         '<svg class="icon {}" width="20" height="20" aria-hidden="true"><use href="{}#{}"/></svg>',
         extra,
@@ -112,9 +112,11 @@ def duration(length: float | timedelta | None) -> str:
             return _("%(min)d min %(s)02d s") % {"min": minutes, "s": rest}
         return _("%(min)d min") % {"min": round(seconds / 60)}
     hours, minutes = divmod(round(seconds / 60), 60)
-    return _("%(h)d h %(min)02d min") % {"h": hours, "min": minutes} if minutes else _(
-        "%(h)d h"
-    ) % {"h": hours}
+    return (
+        _("%(h)d h %(min)02d min") % {"h": hours, "min": minutes}
+        if minutes
+        else _("%(h)d h") % {"h": hours}
+    )
 
 
 @register.filter

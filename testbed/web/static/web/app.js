@@ -51,8 +51,11 @@ class KstClock extends Ticking {
     const time = this.querySelector("time");
     if (!time) return;
     const kst = new Date(serverNow() + 9 * 3600 * 1000).toISOString();
-    const text = kst.slice(0, 10) + " " + kst.slice(11, 16);
-    if (time.textContent !== text) { time.textContent = text; time.dateTime = kst.slice(0, 19) + "+09:00"; }
+    const text = kst.slice(11, 16);
+    if (time.textContent === text) return;
+    time.textContent = text;
+    time.dateTime = kst.slice(0, 19) + "+09:00";
+    this.querySelector(".clock-date").textContent = kst.slice(0, 10);
   }
 }
 customElements.define("kst-clock", KstClock);
@@ -95,3 +98,14 @@ document.addEventListener("submit", (event) => {
 window.addEventListener("pageshow", () => {
   document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
 });
+
+// A table that scrolls sideways can be reached and scrolled with the keyboard alone.
+const reach = (box) => {
+  const scrolls = box.scrollWidth > box.clientWidth + 1;
+  if (scrolls && !box.querySelector("a, button, input, select")) box.tabIndex = 0;
+  else box.removeAttribute("tabindex");
+};
+const boxes = new ResizeObserver((entries) => entries.forEach((entry) => reach(entry.target)));
+const watchTables = (root) => root.querySelectorAll(".table-scroll").forEach((box) => boxes.observe(box));
+watchTables(document);
+document.addEventListener("htmx:load", (event) => watchTables(event.target.parentElement || document));
