@@ -68,7 +68,8 @@ class Matrix:
     def place(self) -> NDArray[np.int64]:
         """Index (n,) of the place on the wafer, the same for every wafer."""
         pairs = np.round(np.column_stack([self.x_mm, self.y_mm]), 3)
-        return np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
+        index: NDArray[np.int64] = np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
+        return index
 
     @cached_property
     def wafer_index(self) -> NDArray[np.int64]:
@@ -122,7 +123,7 @@ class Surface:
 
     def e(self, dose: Array | float) -> Array:
         """Scaled log dose."""
-        return (np.log(np.asarray(dose, dtype=float)) - self.e0) / self.e1
+        return np.asarray((np.log(np.asarray(dose, dtype=float)) - self.e0) / self.e1)
 
     def f(self, focus: Array | float) -> Array:
         """Scaled focus."""
@@ -313,7 +314,7 @@ def _with_parts(matrix: Matrix, fitted: Fit, signature: Signature) -> Fit:
     """Add the wafer, place and signature parts of the coefficients' covariance."""
     surface = fitted.surface
     x = design(surface.terms, surface.e(matrix.dose), surface.f(matrix.focus))
-    bread = np.linalg.inv(x.T @ (x * fitted.weights[:, None]))
+    bread = np.asarray(np.linalg.inv(x.T @ (x * fitted.weights[:, None])), dtype=np.float64)
     noise, place = _variances(matrix, fitted)
     pull = _Pull(x, fitted.weights, bread)
     parts = (
@@ -333,7 +334,7 @@ class _Pull:
     bread: Array
 
     def of(self, disturbance: Array) -> Array:
-        return np.asarray(self.bread @ (self.x.T @ (self.weights * disturbance)))
+        return np.asarray(self.bread @ (self.x.T @ (self.weights * disturbance)), dtype=np.float64)
 
 
 def _variances(matrix: Matrix, fitted: Fit) -> tuple[float, float]:
@@ -382,7 +383,8 @@ def _place_part(matrix: Matrix, fitted: Fit, x: Array, variance: float) -> Part:
     first = np.unique(matrix.place, return_index=True)[1][seen]
     means = x[first]
     free = max(int(seen.sum()) - means.shape[1], 1)
-    return Part("place", variance * np.linalg.pinv(means.T @ means), float(free))
+    inverse = np.asarray(np.linalg.pinv(means.T @ means), dtype=np.float64)
+    return Part("place", variance * inverse, float(free))
 
 
 def _signature_part(matrix: Matrix, pull: _Pull, signature: Signature) -> Part:

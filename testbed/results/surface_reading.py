@@ -203,11 +203,11 @@ def rectangles(focus: Array, low: Array, high: Array) -> list[tuple[float, int]]
 
 def depth_at(focus: Array, low: Array, high: Array, percent: float = LATITUDE_PERCENT) -> float:
     """Focus width nm of the widest rectangle of `percent` exposure latitude; 0 when none fits."""
-    latitude = np.array([best for best, _first in rectangles(focus, low, high)])
-    wide = np.flatnonzero(latitude >= percent)
-    if wide.size == 0:
+    latitude = [best for best, _first in rectangles(focus, low, high)]
+    last = max((width for width, best in enumerate(latitude) if best >= percent), default=-1)
+    if last < 0:
         return 0.0
-    step, last = float(focus[1] - focus[0]), int(wide[-1])
+    step = float(focus[1] - focus[0])
     if last + 1 == focus.size or not np.isfinite(latitude[last + 1]):
         return last * step
     return step * (last + (latitude[last] - percent) / (latitude[last] - latitude[last + 1]))

@@ -1,3 +1,12 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from testbed.results import views
+
+urlpatterns = [
+    path("results/", views.index, name="results"),
+    path("results/<int:pk>/", views.traveler, name="result"),
+    path("lots/<slug:code>/wafers/<int:slot>/", views.wafer, name="wafer"),
+    path("runs/<int:pk>/traces/", views.run_traces, name="run_traces"),
+    path("runs/<int:pk>/traces.csv", views.traces_csv, name="run_traces_csv"),
+    path("runs/<int:pk>/sites.csv", views.sites_csv, name="run_sites_csv"),
+]
