@@ -41,7 +41,6 @@ class Package:
 
 
 ICONS = [
-
     "activity",
     "arrow-left",
     "arrow-right",
@@ -117,7 +116,6 @@ ICONS = [
     "users",
     "wrench",
     "x",
-,
 ]
 
 PACKAGES = (
