@@ -330,13 +330,17 @@ def note_takeover(held: Claim, run: Run) -> None:
 
 
 def keep_wire(run: Run, step: Step | None, wire: Sequence[Exchange]) -> None:
-    """The newest exchanges on the wire, kept with the run."""
-    if wire:
-        rows = [
-            {"at": one.at.isoformat(), "tx": one.tx, "rx": one.rx, "ms": round(one.ms, 2),
-             "error": one.error}
-            for one in wire[-KEPT_EXCHANGES:]
-        ]  # fmt: skip
+    """The newest exchanges on the wire, kept with the run.
+
+    A link serves one run after another: what was said before this run is another company's.
+    """
+    rows = [
+        {"at": one.at.isoformat(), "tx": one.tx, "rx": one.rx, "ms": round(one.ms, 2),
+         "error": one.error}
+        for one in wire[-KEPT_EXCHANGES:]
+        if one.at >= run.created_at
+    ]  # fmt: skip
+    if rows:
         WireLog.objects.create(run=run, step=step, exchanges=log.plain(rows))
 
 
