@@ -229,7 +229,7 @@ class Choice(Entry):
 
     def check(self, value: object) -> None:
         """Raise `LimitExceeded` unless `value` is one of the words."""
-        if value not in self.choices:
+        if not isinstance(value, str) or value not in self.choices:
             raise LimitExceeded(self.name, value, None, None, "|".join(self.choices))
 
 

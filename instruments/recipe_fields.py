@@ -34,7 +34,7 @@ class RecipeField:
         """What is wrong with `value`, if anything."""
         if value is None:
             return RecipeProblem(self.path, f"{self.en} is missing.", f"{self.ko} 값이 없습니다.")
-        if self.words and value not in self.words:
+        if self.words and not (isinstance(value, str) and value in self.words):
             return self._one_of(tuple(self.words))
         try:
             self._check(self.wire_value(value))

@@ -48,6 +48,7 @@ class ControlServer:
             "restart": lambda tool, lose_memory=False: self._power(tool).restart(
                 lose_memory=lose_memory
             ),
+            "restore_memory": lambda tool: self._power(tool).tool.restore_memory(),
             "freeze": lambda tool, seconds: self._power(tool).freeze(seconds),
             "refuse": lambda tool, seconds: self._power(tool).refuse(seconds),
             "double_exposures": lambda: self._now().double_exposures,
@@ -204,6 +205,10 @@ class FabControl:
     def restart(self, tool: str, *, lose_memory: bool = False) -> None:
         """Cut a tool's power; with `lose_memory` its job log is gone too."""
         self._call("restart", tool=tool, lose_memory=lose_memory)
+
+    def restore_memory(self, tool: str) -> None:
+        """The tool was reinstalled: its job log counts again from here."""
+        self._call("restore_memory", tool=tool)
 
     def freeze(self, tool: str, seconds: float) -> None:
         """Hang a tool's controller for `seconds` of the host's clock."""

@@ -422,6 +422,10 @@ class ToolModel:
         if lose_memory:
             self.jobs, self.by_token, self.memory_kept = {}, {}, False
 
+    def restore_memory(self) -> None:
+        """The tool was reinstalled: its job log counts again from here."""
+        self.memory_kept = True
+
     # ------------------------------------------------------------------ reading arguments
     def _quoted(self, argument: str) -> str:
         if not argument:

@@ -7,6 +7,8 @@ import asyncio
 from instruments.fab.wires.channel import Channel, Reply, ship, spoiled
 from instruments.resource_name import Wire
 
+_PIECE = 1 << 16
+
 
 class SocketChannel(Channel):
     """`TCPIP::host::port::SOCKET`."""
@@ -15,15 +17,18 @@ class SocketChannel(Channel):
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer line after line; lines that came together are one message."""
-        while True:
-            message = await reader.readuntil(b"\n")
+        rest = b""
+        while received := await reader.read(_PIECE):
+            message, feed, rest = (rest + received).rpartition(b"\n")
+            if not feed:
+                continue
             answer = self.respond_now(message)
             if answer is None:
                 if not await self._send(writer, await self.respond(message)):
                     return
             elif answer:
                 writer.write(answer)
-                if len(answer) > 1 << 16:
+                if len(answer) > _PIECE:
                     await writer.drain()
 
     async def _send(self, writer: asyncio.StreamWriter, reply: Reply) -> bool:
