@@ -48,7 +48,7 @@ class Place:
 CELL = Place("cell", "litho", CELL_MINUTES, "노광 셀 · Litho cell")
 SEM = Place("tool", "cd-sem", SEM_MINUTES, "CD-SEM")
 PARAMETERS = (
-    ("dose_to_size", "dose_to_size_mj", "최적 노광량 · Dose to size", "mJ/cm²"),
+    ("dose_to_size", "best_dose_mj", "최적 노광량 · Dose to size", "mJ/cm²"),
     ("best_focus", "best_focus_nm", "최적 초점 · Best focus", "nm"),
 )
 
