@@ -101,7 +101,11 @@ def submit_now(*, actor: User, booking: Booking, answers: Answers) -> Booking:
     # Lead time and past were kept when the slot was held; minutes spent on the form do not count.
     demand_rules(replace(request, now=held.created_at))
     _fill(held, answers, tools)
-    held.state = BookingState.PENDING if NEEDS_APPROVAL.applies(request) else BookingState.CONFIRMED
+    held.state = (
+        BookingState.PENDING
+        if NEEDS_APPROVAL.applies_to(request.rulebook, tools)
+        else BookingState.CONFIRMED
+    )
     held.save()
     journal.record(
         actor=actor,

@@ -1,3 +1,18 @@
-from django.urls import URLPattern, URLResolver
+"""Addresses of the booking pages."""
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.urls import URLPattern, URLResolver, path
+
+from testbed.booking import desk_views, views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("book/", views.book, name="book"),
+    path("book/hold/", views.hold_slot, name="hold_slot"),
+    path("book/hold/<int:pk>/", views.held, name="hold"),
+    path("book/timeline/", desk_views.timeline_page, name="timeline"),
+    path("bookings/", views.bookings, name="bookings"),
+    path("bookings/<int:pk>/", views.booking, name="booking"),
+    path("bookings/<int:pk>/cancel/", views.cancel_booking, name="cancel_booking"),
+    path("approvals/", desk_views.approvals, name="approvals"),
+    path("approvals/<int:pk>/approve/", desk_views.approve, name="approve_booking"),
+    path("approvals/<int:pk>/refuse/", desk_views.refuse, name="refuse_booking"),
+]

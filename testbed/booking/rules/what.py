@@ -12,9 +12,10 @@ from testbed.booking.rules.base import Broken, ToolRule
 from testbed.tools.models import E10State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from testbed.booking.rules.base import BookingRequest
+    from testbed.booking.rules.book import RuleBook
     from testbed.tools.models import Tool
 
 DOWN = frozenset({E10State.SCHEDULED_DOWN, E10State.UNSCHEDULED_DOWN})
@@ -93,9 +94,9 @@ class NeedsApproval(ToolRule):
     ) -> Broken | None:
         return None
 
-    def applies(self, request: BookingRequest) -> bool:
+    def applies_to(self, rulebook: RuleBook, tools: Iterable[Tool]) -> bool:
         """True when one of the tools asks for approval."""
-        found = [request.rulebook.parameters(self, tool) for tool in request.tools]
+        found = [rulebook.parameters(self, tool) for tool in tools]
         return any(parameters["required"] for parameters in found if parameters)
 
 

@@ -1,0 +1,205 @@
+"""The search for a slot, the claim on one, and the answers of a booking."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext_lazy as _
+
+from testbed.booking.hours import KST
+from testbed.booking.intervals import Interval
+from testbed.booking.models import UseMode
+from testbed.booking.place import Answers
+from testbed.booking.target import choices, find
+from testbed.material.models import SLOTS, Lot, LotState
+from testbed.process.models import Route
+
+if TYPE_CHECKING:
+    from django.http import QueryDict
+
+    from testbed.booking.target import Target
+    from testbed.people.models import User
+
+LENGTHS = (15, 30, 60, 90, 120, 180, 240, 360, 480, 720)
+SEARCH_DAYS = 14
+# What a hidden field may carry; the calendar's edges would break arithmetic.
+YEARS = range(2000, 2100)
+
+
+def length_label(minutes: int) -> str:
+    """ "1 h 30 min" for 90."""
+    hours, rest = divmod(minutes, 60)
+    return " ".join(filter(None, [f"{hours} h" if hours else "", f"{rest} min" if rest else ""]))
+
+
+class DateInput(forms.DateInput):
+    input_type = "date"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%d")
+
+
+class MomentInput(forms.DateTimeInput):
+    input_type = "datetime-local"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%dT%H:%M", attrs={"step": 60})
+
+
+class SearchForm(forms.Form):
+    """What, how long, and in which days; `at` asks for one exact start."""
+
+    what = forms.ChoiceField(label=_("Tool or cell"))
+    minutes = forms.TypedChoiceField(
+        label=_("Length"), coerce=int, choices=[(n, length_label(n)) for n in LENGTHS]
+    )
+    first = forms.DateField(label=_("From"), widget=DateInput())
+    last = forms.DateField(label=_("To"), widget=DateInput())
+    at = forms.DateTimeField(
+        label=_("At this time exactly"),
+        widget=MomentInput(),
+        required=False,
+        help_text=_("Leave it empty to see all free slots (Korean time)."),
+    )
+
+    def __init__(self, data: QueryDict | None, *, user: User) -> None:
+        today = timezone.localtime(timezone.now(), KST).date()
+        self.user = user
+        self.targets = choices(user)
+        defaults = {
+            "what": self.targets[0].key if self.targets else "",
+            "minutes": "120",
+            "first": today.isoformat(),
+            "last": (today + timedelta(days=SEARCH_DAYS)).isoformat(),
+        }
+        super().__init__({**defaults, **(data.dict() if data else {})})
+        what = self.fields["what"]
+        if isinstance(what, forms.ChoiceField):
+            what.choices = [(target.key, str(target)) for target in self.targets]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        first, last = data.get("first"), data.get("last")
+        if first and last and last < first:
+            self.add_error("last", _("The range must end after it starts."))
+        for name in ("first", "last", "at"):
+            if data.get(name) and data[name].year not in YEARS:
+                self.add_error(name, _("Choose a time between the years 2000 and 2100."))
+        return data
+
+    @property
+    def target(self) -> Target:
+        return next(one for one in self.targets if one.key == self.cleaned_data["what"])
+
+    @property
+    def range(self) -> Interval:
+        """From the first day's midnight, or now if that has passed, to the last day's end."""
+        start = datetime.combine(self.cleaned_data["first"], time(0), KST)
+        end = datetime.combine(self.cleaned_data["last"], time(0), KST) + timedelta(days=1)
+        return Interval(min(max(start, timezone.now()), end), end)
+
+    @property
+    def exact(self) -> Interval | None:
+        at = self.cleaned_data.get("at")
+        return Interval(at, at + timedelta(minutes=self.cleaned_data["minutes"])) if at else None
+
+
+class ClaimForm(forms.Form):
+    """A slot as its button sends it."""
+
+    what = forms.CharField(max_length=30)
+    starts_at = forms.CharField(max_length=40)
+    ends_at = forms.CharField(max_length=40)
+
+    def __init__(self, data: QueryDict, *, user: User) -> None:
+        super().__init__(data)
+        self.user = user
+
+    def clean_what(self) -> Target:
+        target = find(self.user, self.cleaned_data["what"])
+        if target is None:
+            raise forms.ValidationError(_("There is no such tool or cell."))
+        return target
+
+    def clean_starts_at(self) -> datetime:
+        return _moment(self.cleaned_data["starts_at"])
+
+    def clean_ends_at(self) -> datetime:
+        return _moment(self.cleaned_data["ends_at"])
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = parse_datetime(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.year not in YEARS:
+        raise forms.ValidationError(_("This is not a time."))
+    return moment if timezone.is_aware(moment) else moment.replace(tzinfo=KST)
+
+
+class AnswersForm(forms.Form):
+    """What is to be done in the held time."""
+
+    lot = forms.ModelChoiceField(
+        label=_("Lot"),
+        queryset=Lot.objects.none(),
+        required=False,
+        empty_label=_("I register it later"),
+        help_text=_("Your company's lots that are here or announced."),
+    )
+    route = forms.ModelChoiceField(
+        label=_("Route"),
+        queryset=Route.objects.none(),
+        required=False,
+        empty_label=_("No route: single operations"),
+    )
+    wafer_count = forms.IntegerField(
+        label=_("Your wafers"), min_value=0, max_value=SLOTS, initial=0, help_text=_("0 to 25")
+    )
+    test_wafers = forms.IntegerField(
+        label=_("Test wafers from the facility"),
+        min_value=0,
+        max_value=SLOTS,
+        initial=0,
+        help_text=_("₩87,000 each before VAT, never discounted"),
+    )
+    use_mode = forms.ChoiceField(
+        label=_("Use mode"),
+        choices=UseMode.choices,
+        initial=UseMode.REQUESTED,
+        widget=forms.RadioSelect(),
+        help_text=_("Only a requested test may get a test report; self-operated time may not."),
+    )
+    purpose = forms.CharField(
+        label=_("Purpose"),
+        max_length=200,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Only your company and the facility's staff read it."),
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        lot, route = self.fields["lot"], self.fields["route"]
+        if isinstance(lot, forms.ModelChoiceField) and isinstance(route, forms.ModelChoiceField):
+            lot.queryset = Lot.objects.visible_to(user).exclude(state=LotState.RETURNED)
+            route.queryset = Route.objects.visible_to(user)
+
+    def answers(self) -> Answers:
+        return Answers(**self.cleaned_data)
+
+
+class RefusalForm(forms.Form):
+    """Why the facility turns a booking down."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=200,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("The company reads it: write why, and what it can do instead."),
+    )

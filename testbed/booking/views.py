@@ -1,0 +1,378 @@
+"""Booking pages: find, hold, answer, check, submit; the list, one booking, cancel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from testbed.booking.cancel import cancel, demand_cancellable
+from testbed.booking.forms import AnswersForm, ClaimForm, SearchForm
+from testbed.booking.hold import extend, extensions_left, hold
+from testbed.booking.hours import KST
+from testbed.booking.intervals import Interval
+from testbed.booking.models import Booking, BookingState
+from testbed.booking.place import demand_answers, submit, target_of
+from testbed.booking.request import gather, price
+from testbed.booking.rules import NEEDS_APPROVAL, RuleBook, check_all, refusing
+from testbed.booking.slots import Found, Slot, find_slots, nearest
+from testbed.people.journal import sentence
+from testbed.people.models import JournalEntry
+from testbed.people.permissions import may
+from testbed.people.visitor import person
+from testbed.refusals import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from django.db.models import QuerySet
+    from django.http import HttpRequest, HttpResponse
+
+    from testbed.booking.rules import Broken
+    from testbed.booking.target import Target
+    from testbed.people.models import User
+
+SHOWN_SLOTS = 40
+TABS = ("open", "past", "closed")
+
+
+def own_bookings(request: HttpRequest) -> QuerySet[Booking]:
+    visible: QuerySet[Booking] = Booking.objects.visible_to(request.user).with_names()
+    return visible
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is said about one exact time: its price, and every rule it breaks."""
+
+    span: Interval
+    quote: dict[str, Any]
+    broken: list[Broken]
+    nearest: list[Slot] = field(default_factory=list)
+
+    @property
+    def as_slot(self) -> dict[str, Any]:
+        return {"starts_at": self.span.start, "ends_at": self.span.end}
+
+    @property
+    def is_free(self) -> bool:
+        return not refusing(self.broken)
+
+
+@require_GET
+@login_required
+def book(request: HttpRequest) -> HttpResponse:
+    """`/book/`: when can I have it?"""
+    form = SearchForm(request.GET, user=person(request))
+    return _show_search(request, form)
+
+
+def _show_search(
+    request: HttpRequest,
+    form: SearchForm,
+    refused: Refusal | None = None,
+    near: Iterable[Slot] = (),
+) -> HttpResponse:
+    actor = person(request)
+    context: dict[str, Any] = {"form": form, "refused": refused, "nearest": list(near)}
+    if form.targets and form.is_valid():
+        found = _search(actor, form)
+        verdict = _verdict(actor, form.target, form.exact) if form.exact else None
+        context |= {
+            "target": form.target,
+            "found": found,
+            "days": _by_day(found.slots),
+            "verdict": verdict,
+            "may_book": may(actor, "book"),
+        }
+    status = refused.status if refused else 200
+    return render(request, "booking/book.html", context, status=status)
+
+
+def _search(actor: User, form: SearchForm) -> Found:
+    return find_slots(
+        actor=actor,
+        target=form.target,
+        minutes=form.cleaned_data["minutes"],
+        start=form.range.start,
+        end=form.range.end,
+        limit=SHOWN_SLOTS,
+    )
+
+
+def _by_day(slots: Iterable[Slot]) -> list[tuple[Any, list[Slot]]]:
+    by_day = groupby(slots, key=lambda slot: timezone.localtime(slot.starts_at, KST).date())
+    return [(day, list(of_day)) for day, of_day in by_day]
+
+
+def _verdict(actor: User, target: Target, span: Interval) -> Verdict:
+    tools = target.tools()
+    request = gather(
+        actor=actor, tools=tools, starts_at=span.start, ends_at=span.end, now=timezone.now()
+    )
+    # Whoever only looks is told about the time, not that he may not book.
+    about = () if may(actor, "book") else ("tool", "length", "time")
+    broken = check_all(request, about=about)
+    quote = price(company=actor.company, tools=tools, starts_at=span.start, ends_at=span.end)
+    near = nearest(actor=actor, target=target, span=span) if refusing(broken) else []
+    return Verdict(span, quote.as_json(), broken, near)
+
+
+@require_POST
+@login_required
+def hold_slot(request: HttpRequest) -> HttpResponse:
+    """A slot's button: hold it and go to its form, or say why not beside other slots."""
+    actor = person(request)
+    claim = ClaimForm(request.POST, user=actor)
+    if not claim.is_valid():
+        messages.error(request, _("This slot could not be read; choose it again."))
+        return redirect("book")
+    target: Target = claim.cleaned_data["what"]
+    span = Interval(claim.cleaned_data["starts_at"], claim.cleaned_data["ends_at"])
+    try:
+        booking = hold(actor=actor, target=target, starts_at=span.start, ends_at=span.end)
+    except Refusal as refused:
+        near = nearest(actor=actor, target=target, span=span)
+        return _show_search(request, SearchForm(request.POST, user=actor), refused, near)
+    if "carried" in request.POST:
+        _keep_answers(request, booking, request.session.pop("answers", {}).get("data", {}))
+    return redirect("hold", pk=booking.pk)
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def held(request: HttpRequest, pk: int) -> HttpResponse:
+    """`/book/hold/<id>/`: the countdown, the form, then the answers to check."""
+    booking = get_object_or_404(own_bookings(request), pk=pk)
+    if booking.state not in (BookingState.HELD, BookingState.EXPIRED):
+        return redirect("booking", pk=pk)
+    if booking.state_at(timezone.now()) == BookingState.EXPIRED:
+        return _ran_out(request, booking)
+    step = request.POST.get("step", "")
+    if request.method == "POST" and step in STEPS:
+        return STEPS[step](request, booking)
+    return _show_form(request, booking, _form(request, booking))
+
+
+def _form(request: HttpRequest, booking: Booking) -> AnswersForm:
+    """Bound to what was sent; else holding what was answered before."""
+    user = person(request)
+    if request.method == "POST":
+        _keep_answers(request, booking, request.POST.dict())
+        return AnswersForm(request.POST, user=user)
+    kept = request.session.get("answers", {})
+    initial = kept.get("data", {}) if kept.get("booking") == booking.pk else {}
+    return AnswersForm(initial=initial, user=user)
+
+
+def _keep_answers(request: HttpRequest, booking: Booking, data: dict[str, Any]) -> None:
+    """Nothing typed is lost when a hold runs out: the next hold finds it here."""
+    names = AnswersForm.base_fields
+    kept = {name: value for name, value in data.items() if name in names}
+    request.session["answers"] = {"booking": booking.pk, "data": kept}
+
+
+def _show_form(
+    request: HttpRequest,
+    booking: Booking,
+    form: AnswersForm,
+    refused: Refusal | None = None,
+    template: str = "booking/hold.html",
+) -> HttpResponse:
+    tools = [claim.tool for claim in booking.allocations.all()]
+    rulebook = RuleBook.load()
+    context = {
+        "booking": booking,
+        "form": form,
+        "refused": refused,
+        "quote": _quote(booking, form),
+        "extensions_left": extensions_left(booking, rulebook, tools),
+        "needs_approval": NEEDS_APPROVAL.applies_to(rulebook, tools),
+        "may_book": may(request.user, "book"),
+    }
+    return render(request, template, context, status=refused.status if refused else 200)
+
+
+def _quote(booking: Booking, form: AnswersForm) -> dict[str, Any]:
+    """The price with the wafers of the form, as far as it can be read."""
+    wafers = 0
+    if form.is_bound and form.is_valid():
+        wafers = form.cleaned_data["test_wafers"]
+    return price(
+        company=booking.company,
+        tools=[claim.tool for claim in booking.allocations.all()],
+        starts_at=booking.starts_at,
+        ends_at=booking.ends_at,
+        test_wafers=wafers,
+    ).as_json()
+
+
+def _edit(request: HttpRequest, booking: Booking) -> HttpResponse:
+    return _show_form(request, booking, _form(request, booking))
+
+
+def _check(request: HttpRequest, booking: Booking) -> HttpResponse:
+    form = _form(request, booking)
+    if not _is_acceptable(booking, form):
+        return _show_form(request, booking, form, template="booking/hold.html")
+    return _show_form(request, booking, form, template="booking/check.html")
+
+
+def _is_acceptable(booking: Booking, form: AnswersForm) -> bool:
+    """Valid as a form and for this slot; complaints are put to their fields."""
+    if not form.is_valid():
+        return False
+    try:
+        demand_answers(booking, [claim.tool for claim in booking.allocations.all()], form.answers())
+    except Refusal as refused:
+        _put_to_fields(form, refused)
+    return form.is_valid()
+
+
+def _put_to_fields(form: AnswersForm, refused: Refusal) -> None:
+    for name, sentences in refused.fields.items():
+        for one in sentences:
+            form.add_error(name if name in form.fields else None, one)
+
+
+def _submit(request: HttpRequest, booking: Booking) -> HttpResponse:
+    form = _form(request, booking)
+    if not form.is_valid():
+        return _show_form(request, booking, form)
+    try:
+        placed = submit(actor=person(request), booking=booking, answers=form.answers())
+    except Refusal as refused:
+        if refused.code == "hold_expired":
+            return _ran_out(request, booking)
+        _put_to_fields(form, refused)
+        return _show_form(request, booking, form, refused)
+    request.session.pop("answers", None)
+    messages.success(request, _("Booked. This page shows what happens next."))
+    return redirect("booking", pk=placed.pk)
+
+
+def _extend(request: HttpRequest, booking: Booking) -> HttpResponse:
+    form = _form(request, booking)
+    try:
+        extend(actor=person(request), booking=booking)
+    except Refusal as refused:
+        return _show_form(request, booking, form, refused)
+    messages.success(request, _("The hold starts anew."))
+    return redirect("hold", pk=booking.pk)
+
+
+STEPS = {"edit": _edit, "check": _check, "submit": _submit, "extend": _extend}
+
+
+def _ran_out(request: HttpRequest, booking: Booking) -> HttpResponse:
+    """The hold is over: the same slot if it is still free, else the nearest, answers kept."""
+    if request.method == "POST":
+        _keep_answers(request, booking, request.POST.dict())
+    actor, target = person(request), target_of(booking)
+    span = Interval(booking.starts_at, booking.ends_at)
+    context = {
+        "booking": booking,
+        "target": target,
+        "verdict": _verdict(actor, target, span),
+        "may_book": may(actor, "book"),
+    }
+    return render(request, "booking/expired.html", context, status=409)
+
+
+@require_GET
+@login_required
+def bookings(request: HttpRequest) -> HttpResponse:
+    """`/bookings/`: what lies ahead, what is over, what came to nothing."""
+    show = request.GET.get("show", TABS[0])
+    show = show if show in TABS else TABS[0]
+    page = Paginator(_listed(own_bookings(request), show), 50).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "show": show,
+        "base": f"show={show}&",
+        "may_book": may(request.user, "book"),
+    }
+    return render(request, "booking/bookings.html", context)
+
+
+def _listed(rows: QuerySet[Booking], show: str) -> QuerySet[Booking]:
+    now = timezone.now()
+    if show == "past":
+        return rows.filter(state=BookingState.CONFIRMED, ends_at__lte=now)
+    gone = (BookingState.CANCELLED, BookingState.REFUSED, BookingState.EXPIRED)
+    if show == "closed":
+        stale = rows.filter(state=BookingState.HELD, hold_expires_at__lte=now)
+        return rows.filter(state__in=gone) | stale
+    ahead = rows.exclude(state__in=gone).exclude(state=BookingState.HELD, hold_expires_at__lte=now)
+    return ahead.filter(ends_at__gt=now).order_by("starts_at", "pk")
+
+
+@require_GET
+@login_required
+def booking(request: HttpRequest, pk: int) -> HttpResponse:
+    """`/bookings/<id>/`: where it stands, what is needed next, price, history."""
+    found = get_object_or_404(own_bookings(request), pk=pk)
+    return _show_booking(request, found)
+
+
+def _show_booking(
+    request: HttpRequest, found: Booking, refused: Refusal | None = None
+) -> HttpResponse:
+    context = {
+        "booking": found,
+        "history": _history(request, found),
+        "refused": refused,
+        "may_cancel": _may_cancel(request, found),
+        "may_decide": may(request.user, "approve_booking") and found.state == BookingState.PENDING,
+        "may_book": may(request.user, "book"),
+    }
+    return render(
+        request, "booking/booking.html", context, status=refused.status if refused else 200
+    )
+
+
+def _history(request: HttpRequest, found: Booking) -> list[dict[str, Any]]:
+    entries = JournalEntry.objects.visible_to(request.user).filter(
+        subject_kind=Booking._meta.label_lower, subject_id=found.pk
+    )
+    return [
+        {"at": entry.at, "actor": entry.actor, "sentence": sentence(entry)}
+        for entry in entries.select_related("actor").order_by("pk")
+    ]
+
+
+def _may_cancel(request: HttpRequest, found: Booking) -> bool:
+    if not (may(request.user, "book") or may(request.user, "approve_booking")):
+        return False
+    try:
+        demand_cancellable(found, timezone.now())
+    except Refusal:
+        return False
+    return True
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def cancel_booking(request: HttpRequest, pk: int) -> HttpResponse:
+    """Two steps: GET tells what follows, POST does it."""
+    found = get_object_or_404(own_bookings(request), pk=pk)
+    if request.method == "GET":
+        return render(
+            request,
+            "booking/cancel.html",
+            {"booking": found, "may_cancel": _may_cancel(request, found)},
+        )
+    try:
+        cancel(actor=person(request), booking=found)
+    except Refusal as refused:
+        return _show_booking(request, found, refused)
+    messages.success(request, _("Cancelled. The time is free for others."))
+    return redirect("booking", pk=pk)
