@@ -18,6 +18,7 @@ from testbed.booking import approve as decisions
 from testbed.booking import idempotency
 from testbed.booking.cancel import cancel
 from testbed.booking.explain import slot_json
+from testbed.booking.finish import finish
 from testbed.booking.hold import extend, hold
 from testbed.booking.hours import KST
 from testbed.booking.intervals import Interval
@@ -244,6 +245,14 @@ class Cancel(APIView):
         return shown(request, cancel(actor=person(request), booking=one_booking(request, pk)))
 
 
+class Finish(APIView):
+    """End a running booking early; the rest of its time is free again."""
+
+    @extend_schema(request=None, responses={200: shapes.BookingSerializer, **ANSWERS})
+    def post(self, request: Request, pk: int) -> Response:
+        return shown(request, finish(actor=person(request), booking=one_booking(request, pk)))
+
+
 class Timeline(APIView):
     """Every tool's claims over some days; other companies' are only "busy"."""
 
@@ -272,5 +281,6 @@ urlpatterns = [
     path("bookings/<int:pk>/approve/", Approve.as_view(), name="api_approve"),
     path("bookings/<int:pk>/refuse/", Refuse.as_view(), name="api_refuse"),
     path("bookings/<int:pk>/cancel/", Cancel.as_view(), name="api_cancel"),
+    path("bookings/<int:pk>/finish/", Finish.as_view(), name="api_finish"),
     path("timeline/", Timeline.as_view(), name="api_timeline"),
 ]

@@ -28,7 +28,9 @@ LOT_WAFERS = 25
 RUN_S = 90.0
 SLOT_S = 90.0
 POLL_S = 0.3
-ENDED = {"completed", "stopped", "aborted", "failed", "held"}
+PURPOSE = "Resist evaluation (sample job)"
+ENDED = {"completed", "stopped", "aborted", "failed"}
+LIVE = {"held", "pending", "confirmed"}
 
 
 class Wrong(Exception):
@@ -88,7 +90,7 @@ def carry(address: str, out: TextIO) -> bool:
     began = time.monotonic()
     try:
         good = job.carry()
-    except (Wrong, ControlError, httpx.HTTPError) as error:
+    except (Wrong, ControlError, httpx.HTTPError, LookupError, TypeError, ValueError) as error:
         job.say(f"✗ 표본 작업이 멈췄습니다 · The sample job stopped: {error}")
         return False
     job.say(f"  표본 작업 시간 · Sample job took {time.monotonic() - began:.1f} s")
@@ -109,6 +111,7 @@ class SampleJob:
 
     def carry(self) -> bool:
         self.say("표본 작업 (모의 데이터) · Sample job (simulated data)")
+        self.tidy()
         lot = self.register()
         cell = self.book(CELL, lot)
         sem = self.book(SEM, lot)
@@ -125,6 +128,42 @@ class SampleJob:
         self.technician.post(f"lots/{lot['code']}/hand-back/")
         self.money([run["id"] for run in runs])
         return good
+
+    def tidy(self) -> None:
+        """End what an earlier sample job, cut off in the middle, has left open."""
+        bookings = self.alice.get("bookings/", page_size=200)["results"]
+        mine = [one for one in bookings if one["purpose"] == PURPOSE and one["state"] in LIVE]
+        ids = {booking["id"] for booking in mine}
+        for run in self.alice.get("runs/", page_size=200)["results"]:
+            if run["booking"] in ids and run["state"] not in ENDED:
+                self._end(run)
+        for booking in mine:
+            if datetime.fromisoformat(booking["ends_at"]) > _now():
+                self._free(booking)
+
+    def _end(self, run: Any) -> None:
+        address = f"runs/{run['id']}/"
+        self.say(f"  이전 작업을 끝냅니다 · Ending run {run['id']}, left {run['state']}")
+        if run["state"] != "held":
+            self.technician.post(f"{address}abort/")
+        deadline = time.monotonic() + RUN_S
+        while (run := self.technician.get(address))["state"] not in ENDED:
+            if run["state"] == "held":
+                choice = {one["code"] for one in run["choices"]} & {"abort", "close"}
+                self.technician.post(
+                    f"{address}resolve/",
+                    {"choice": min(choice), "note": "Left open by an earlier sample job."},
+                )
+            if time.monotonic() > deadline:
+                raise Wrong(f"run {run['id']}, left by an earlier sample job, does not end")
+            time.sleep(POLL_S)
+
+    def _free(self, booking: Any) -> None:
+        has_begun = datetime.fromisoformat(booking["starts_at"]) <= _now()
+        if booking["state"] == "confirmed" and has_begun:
+            self.technician.post(f"bookings/{booking['id']}/finish/")
+        else:
+            self.alice.post(f"bookings/{booking['id']}/cancel/")
 
     def register(self) -> Any:
         body = {"product": "ArF resist, 40 nm lines", "wafer_count": LOT_WAFERS}
@@ -167,7 +206,7 @@ class SampleJob:
                 "lot": lot["code"],
                 "route": ROUTE,
                 "wafer_count": len(WAFERS),
-                "purpose": "Resist evaluation",
+                "purpose": PURPOSE,
                 "use_mode": "requested",
             },
         )
@@ -214,7 +253,7 @@ class SampleJob:
         while True:
             run = self.technician.get(f"runs/{run['id']}/")
             self._tell_steps(run, told)
-            if run["state"] in ENDED:
+            if run["state"] in ENDED | {"held"}:
                 break
             if time.monotonic() > deadline:
                 raise Wrong(f"run {run['id']} did not end within {RUN_S:.0f} s")
