@@ -19,7 +19,9 @@ class UsageLine(models.Model):
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="usage_lines")
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField()
-    tool_seconds = models.FloatField(help_text="productive time on the tool's own clock (a simulated clock runs faster)")
+    tool_seconds = models.FloatField(
+        help_text="productive time on the tool's own clock (a simulated clock runs faster)"
+    )
     wafers = models.PositiveSmallIntegerField()
     rate_won_per_hour = models.PositiveIntegerField()
     discount_percent = models.PositiveSmallIntegerField()
@@ -44,9 +46,7 @@ class UsageLine(models.Model):
             ),
         ]
         triggers: ClassVar[list[pgtrigger.Trigger]] = [
-            pgtrigger.Protect(
-                name="append_only", operation=pgtrigger.Update | pgtrigger.Delete
-            ),
+            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
         ]
 
     def __str__(self) -> str:

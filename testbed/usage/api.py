@@ -1,0 +1,158 @@
+"""Usage lines, sums and the facility's E10 hours over the API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.urls import path
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import generics, serializers
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from testbed.people.permissions import demand
+from testbed.tools.models import E10State
+from testbed.usage import period as periods
+from testbed.usage import report
+from testbed.usage.models import UsageLine
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from rest_framework.request import Request
+
+    from testbed.usage.e10 import StateSeconds
+    from testbed.usage.period import Period
+
+REFUSED = OpenApiResponse(description="{code, message, fields}")
+DAYS = [
+    OpenApiParameter("from", str, description="first day, KST, as 2026-01-31"),
+    OpenApiParameter("to", str, description="last day, KST, inclusive"),
+]
+
+
+class UsageLineSerializer(serializers.ModelSerializer[UsageLine]):
+    booking = serializers.IntegerField(source="run.booking_id")
+    tool = serializers.CharField(source="tool.code")
+    company = serializers.CharField(source="company.business_number")
+    is_simulated_clock = serializers.BooleanField(source="tool.is_simulated")
+
+    class Meta:
+        model = UsageLine
+        fields = (
+            "id", "run", "booking", "tool", "company", "started_at", "ended_at", "tool_seconds",
+            "is_simulated_clock", "wafers", "rate_won_per_hour", "discount_percent",
+            "service_won", "discount_won", "supply_won", "vat_won", "total_won",
+        )  # fmt: skip
+
+
+class SumsSerializer(serializers.Serializer[Any]):
+    runs = serializers.IntegerField()
+    tool_seconds = serializers.FloatField(source="seconds")
+    wafers = serializers.IntegerField(source="wafer_total")
+    supply_won = serializers.IntegerField(source="supply")
+    total_won = serializers.IntegerField(source="won")
+
+
+class ToolSumsSerializer(SumsSerializer):
+    tool = serializers.CharField(source="tool__code")
+
+
+class UsageSummarySerializer(SumsSerializer):
+    start = serializers.DateTimeField()
+    end = serializers.DateTimeField()
+    clock_scale = serializers.FloatField(help_text="how many times faster simulated tools run")
+    tools = ToolSumsSerializer(many=True)
+
+
+class ToolTimeSerializer(serializers.Serializer[Any]):
+    tool = serializers.CharField()
+    seconds = serializers.DictField(child=serializers.FloatField(), help_text="by E10 state")
+    uptime_seconds = serializers.FloatField()
+    operations_seconds = serializers.FloatField()
+    total_seconds = serializers.FloatField()
+    operational_uptime = serializers.FloatField(allow_null=True, help_text="0 to 1")
+
+
+class CompanySumsSerializer(SumsSerializer):
+    company = serializers.CharField(source="name")
+
+
+class FacilitySerializer(serializers.Serializer[Any]):
+    start = serializers.DateTimeField()
+    end = serializers.DateTimeField()
+    clock_scale = serializers.FloatField()
+    operational_uptime = serializers.FloatField(allow_null=True)
+    tools = ToolTimeSerializer(many=True)
+    companies = CompanySumsSerializer(many=True)
+    sums = SumsSerializer()
+    bookings_waiting = serializers.IntegerField()
+
+
+def _period(request: Request, default: Period) -> Period:
+    query = request.query_params
+    return periods.asked(query.get("from"), query.get("to"), default=default)
+
+
+class UsageLines(generics.ListAPIView[UsageLine]):
+    """Priced lines of ended runs that the caller may see, newest first."""
+
+    serializer_class = UsageLineSerializer
+
+    def get_queryset(self) -> QuerySet[UsageLine]:
+        rows: QuerySet[UsageLine] = UsageLine.objects.visible_to(self.request.user).with_names()
+        return rows
+
+
+class UsageSummary(APIView):
+    """The caller's runs, hours and won in a period (this month when none is given)."""
+
+    @extend_schema(parameters=DAYS, responses={200: UsageSummarySerializer, 400: REFUSED})
+    def get(self, request: Request) -> Response:
+        period = _period(request, periods.this_month())
+        rows = UsageLine.objects.visible_to(request.user).within(period)
+        facts = rows.sums() | {
+            "start": period.start,
+            "end": period.end,
+            "clock_scale": settings.FAB_CLOCK_SCALE,
+            "tools": rows.grouped("tool__code"),
+        }
+        return Response(UsageSummarySerializer(facts).data)
+
+
+class UsageFacility(APIView):
+    """The facility's E10 hours, companies and won (administrator and auditor)."""
+
+    @extend_schema(parameters=DAYS, responses={200: FacilitySerializer, 400: REFUSED, 403: REFUSED})
+    def get(self, request: Request) -> Response:
+        demand(request.user, "see_facility_usage")
+        found = report.facility(_period(request, periods.last_week()))
+        facts = {
+            "start": found.period.start,
+            "end": found.period.end,
+            "clock_scale": settings.FAB_CLOCK_SCALE,
+            "operational_uptime": found.together.operational_uptime,
+            "tools": [_tool_time(tool.code, time) for tool, time in found.tools],
+            "companies": report.ranking(found.period),
+            "sums": found.lines,
+            "bookings_waiting": found.waiting,
+        }
+        return Response(FacilitySerializer(facts).data)
+
+
+def _tool_time(code: str, time: StateSeconds) -> dict[str, Any]:
+    return {
+        "tool": code,
+        "seconds": {state.value: time.of(state) for state in E10State},
+        "uptime_seconds": time.uptime,
+        "operations_seconds": time.operations,
+        "total_seconds": time.total,
+        "operational_uptime": time.operational_uptime,
+    }
+
+
+urlpatterns = [
+    path("usage/lines/", UsageLines.as_view(), name="api_usage_lines"),
+    path("usage/summary/", UsageSummary.as_view(), name="api_usage_summary"),
+    path("usage/facility/", UsageFacility.as_view(), name="api_usage_facility"),
+]

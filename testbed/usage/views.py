@@ -1,0 +1,141 @@
+"""Pages of usage: the facility's hours and won for its administrator, a company's own for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from testbed.people.permissions import demand
+from testbed.results.csv_stream import download
+from testbed.tools.models import E10State
+from testbed.usage import period as periods
+from testbed.usage import report
+from testbed.usage.e10 import tool_time
+from testbed.usage.e10_bars import ABBREVIATIONS, Bar, css_name, e10_bars
+from testbed.usage.models import UsageLine
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+    from testbed.usage.period import Period
+
+E10_HEADER = (
+    "tool", "registration_number", *(f"{state.value}_h" for state in E10State),
+    "uptime_h", "operations_h", "total_h", "operational_uptime_percent",
+)  # fmt: skip
+LINES_HEADER = (
+    "run", "booking", "company", "tool", "started_at_kst", "ended_at_kst", "tool_hours",
+    "simulated_clock", "wafers", "rate_won_per_hour", "discount_percent", "service_won",
+    "discount_won", "supply_won", "vat_won", "total_won",
+)  # fmt: skip
+
+
+def _period(request: HttpRequest, default: Period) -> Period:
+    return periods.asked(request.GET.get("from"), request.GET.get("to"), default=default)
+
+
+@require_GET
+@login_required
+def operations(request: HttpRequest) -> HttpResponse:
+    """The administrator's page: four KPIs, the E10 bars, hours and won per tool and company."""
+    demand(request.user, "see_facility_usage")
+    found = report.facility(_period(request, periods.last_week()))
+    hours = found.period.seconds / 3600
+    bars = [Bar(str(tool), time) for tool, time in found.tools]
+    context: dict[str, Any] = {
+        "facility": found,
+        "period": found.period,
+        "hours": hours,
+        "chart": e10_bars(bars, hours=hours, key="e10", description=found.finding),
+        "rows": [(tool, _hours_row(time), time) for tool, time in found.tools],
+        "states": [(css_name(state), state.label, ABBREVIATIONS[state]) for state in E10State],
+        "ranking": report.ranking(found.period),
+        "by_tool": report.by_tool_and_company(found.period),
+        "clock_scale": settings.FAB_CLOCK_SCALE,
+    }
+    return render(request, "usage/operations.html", context)
+
+
+def _hours_row(time: Any) -> list[float]:
+    return [time.of(state) / 3600 for state in E10State]
+
+
+@require_GET
+@login_required
+def e10_csv(request: HttpRequest) -> HttpResponseBase:
+    """Hours of each tool in each state."""
+    demand(request.user, "see_facility_usage")
+    period = _period(request, periods.last_week())
+    return download(f"e10-{period.first_day}-{period.last_day}.csv", E10_HEADER, _e10_rows(period))
+
+
+def _e10_rows(period: Period) -> Iterator[tuple[object, ...]]:
+    for tool, time in tool_time(period):
+        uptime = time.operational_uptime
+        yield (
+            str(tool),
+            tool.registration_number,
+            *(round(hours, 4) for hours in _hours_row(time)),
+            *(round(s / 3600, 4) for s in (time.uptime, time.operations, time.total)),
+            None if uptime is None else round(100 * uptime, 2),
+        )
+
+
+@require_GET
+@login_required
+def usage(request: HttpRequest) -> HttpResponse:
+    """A company's own hours and won, line by line; the staff see every company's."""
+    period = _period(request, periods.this_month())
+    rows = UsageLine.objects.visible_to(request.user).within(period)
+    page = Paginator(rows.with_names(), 50).get_page(request.GET.get("page"))
+    context = {
+        "period": period,
+        "page": page,
+        "sums": rows.sums(),
+        "by_tool": _tool_sums(rows),
+        "clock_scale": settings.FAB_CLOCK_SCALE,
+        "query": period.query,
+    }
+    return render(request, "usage/usage.html", context)
+
+
+def _tool_sums(rows: Any) -> list[dict[str, Any]]:
+    grouped = rows.grouped("tool", "tool__name_ko", "tool__name_en")
+    return [row | {"tool_name": report.name_of(row, "tool")} for row in grouped]
+
+
+@require_GET
+@login_required
+def usage_csv(request: HttpRequest) -> HttpResponseBase:
+    """The lines of the period as CSV."""
+    period = _period(request, periods.this_month())
+    rows = UsageLine.objects.visible_to(request.user).within(period).with_names()
+    name = f"usage-{period.first_day}-{period.last_day}.csv"
+    return download(name, LINES_HEADER, (_line_row(line) for line in rows.iterator()))
+
+
+def _line_row(line: UsageLine) -> tuple[object, ...]:
+    return (
+        str(line.run),
+        str(line.run.booking),
+        str(line.company),
+        str(line.tool),
+        periods.kst_text(line.started_at),
+        periods.kst_text(line.ended_at),
+        round(line.tool_seconds / 3600, 4),
+        "yes" if line.tool.is_simulated else "no",
+        line.wafers,
+        line.rate_won_per_hour,
+        line.discount_percent,
+        line.service_won,
+        line.discount_won,
+        line.supply_won,
+        line.vat_won,
+        line.total_won,
+    )
