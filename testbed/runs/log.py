@@ -23,6 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from testbed.people.models import User
 from testbed.runs.models import Run, RunEvent
 from testbed.runs.states import ENDED
+from testbed.runs.titles import titled
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -203,4 +204,6 @@ def sentence(event: RunEvent) -> str:
     words: defaultdict[str, Any] = defaultdict(str, event.data)
     if "why" in words:
         words["why"] = str(REASONS.get(words["why"], words["why"]))
+    if "step_kind" in words:
+        words["title"] = titled(words["step_kind"], words["subject"], words["title"])
     return (str(SENTENCES.get(event.kind, event.kind)) % words).strip()

@@ -20,6 +20,7 @@ from testbed.runs.lease import Claim
 from testbed.runs.models import Run, RunWafer, Step, WireLog
 from testbed.runs.signals import run_ended
 from testbed.runs.states import ENDED, RunState, StepState
+from testbed.runs.titles import subject_of
 from testbed.tools import states as e10
 from testbed.tools.models import E10State
 
@@ -86,7 +87,8 @@ def intend(held: Claim, run: Run, step: Step) -> None:
             _wafer_begins(run, step.wafer_id)
         log.append(
             run=run, kind="step.intent", step=step.seq, title=step.title,
-            token=str(step.token), attempt=step.attempts,
+            step_kind=step.kind, subject=subject_of(step), token=str(step.token),
+            attempt=step.attempts,
         )  # fmt: skip
 
 
