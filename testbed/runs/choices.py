@@ -86,6 +86,13 @@ CLOSE = Choice(
     is_severe=True,
 )
 
+BY_CODE = {
+    one.code: one
+    for one in (
+        GO_ON, ASK_AGAIN, START, REPEAT, MARK_DONE, SKIP_STEP, SKIP_WAFER, ABORT, CLOSE,
+    )
+}  # fmt: skip
+
 
 def held_step(run: Run) -> Step | None:
     """The step a held run stands at."""

@@ -21,6 +21,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from testbed.people.models import User
+from testbed.runs.choices import BY_CODE
 from testbed.runs.models import Run, RunEvent
 from testbed.runs.states import ENDED
 from testbed.runs.titles import titled
@@ -70,10 +71,12 @@ REASONS: dict[str, StrOrPromise] = {
     "worker_lost": _("the worker was lost in the middle of a step."),
     "abort_unconfirmed": _("the tool did not confirm the abort."),
 }
-
-
-class BrokenChain(Exception):
-    """The head of a run's log is not what the run says it is."""
+SAYS: dict[str, StrOrPromise] = {
+    "done": _("done"),
+    "running": _("running"),
+    "failed": _("ended without success"),
+    "not_started": _("never started"),
+}
 
 
 @dataclass(frozen=True)
@@ -204,6 +207,10 @@ def sentence(event: RunEvent) -> str:
     words: defaultdict[str, Any] = defaultdict(str, event.data)
     if "why" in words:
         words["why"] = str(REASONS.get(words["why"], words["why"]))
+    if "says" in words:
+        words["says"] = str(SAYS.get(words["says"], words["says"]))
+    if "choice" in words and words["choice"] in BY_CODE:
+        words["choice"] = str(BY_CODE[words["choice"]].label)
     if "step_kind" in words:
         words["title"] = titled(words["step_kind"], words["subject"], words["title"])
     return (str(SENTENCES.get(event.kind, event.kind)) % words).strip()
