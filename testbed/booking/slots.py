@@ -30,6 +30,7 @@ LONGEST_SEARCH = timedelta(days=92)
 # How many starts are asked for their reasons when a range has no slot at all.
 PROBES = 200
 NEAREST = 3
+TIDY_MINUTES = 30
 NEAREST_WITHIN = timedelta(days=14)
 
 
@@ -150,15 +151,16 @@ def _free(request: BookingRequest, span: Interval) -> list[Interval]:
 
 
 def _candidates(request: BookingRequest, span: Interval) -> Iterator[BookingRequest]:
-    """Starts on the grid, one slot after another, through every free stretch."""
+    """Slot after slot through every free stretch; after the first, on full half hours if it can."""
     grid = _grid(request)
+    tidy = TIDY_MINUTES if TIDY_MINUTES % grid == 0 else grid
     earliest, latest = _bounds(request)
     bounded = intersect(_free(request, span), [Interval(earliest, latest)])
     for window in bounded:
         at = _up_to_grid(window.start, grid)
         while at + request.span.length <= window.end:
             yield _moved(request, at)
-            at = _up_to_grid(at + request.span.length, grid)
+            at = _up_to_grid(at + request.span.length, tidy)
 
 
 def _near_starts(

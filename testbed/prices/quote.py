@@ -39,9 +39,7 @@ class Line:
     name_en: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        written = labels(
-            self.code, {"ko": self.name_ko, "en": self.name_en}, percent=self.quantity
-        )
+        written = labels(self.code, {"ko": self.name_ko, "en": self.name_en}, percent=self.quantity)
         return {
             "code": self.code,
             "tool": self.tool,
