@@ -145,7 +145,7 @@ def update(app: str, *, prune: bool = False) -> Outcome:
 def _shaped(message: Message, korean: Text) -> Text:
     """Korean has one plural form: a tuple of one for a plural message, a text otherwise."""
     text = korean[0] if isinstance(korean, list | tuple) else korean
-    return (text,) if isinstance(message.id, list | tuple) else text
+    return (text or "",) if isinstance(message.id, list | tuple) else text
 
 
 def _borrow(app: str, message: Message) -> Text:

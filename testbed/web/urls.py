@@ -10,5 +10,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("glossary/", glossary.page, name="glossary"),
     path("status/", status.page, name="status"),
     path("theme/", views.theme, name="theme"),
-    path("favicon.ico", RedirectView.as_view(url="/static/web/icon.svg", permanent=True)),
+    path(
+        "favicon.ico",
+        RedirectView.as_view(url="/static/web/icon.svg", permanent=True),
+        name="favicon",
+    ),
 ]

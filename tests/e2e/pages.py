@@ -1,0 +1,125 @@
+"""Every page of the product: who opens it, with which path arguments, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.urls import reverse
+
+from tests.e2e.facility import Facility
+
+ALICE = "alice@gaon.example"
+TECHNICIAN = "technician@testbed.example"
+PROCESS = "process@testbed.example"
+ADMIN = "admin@testbed.example"
+NOBODY = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One address to visit; arguments are names of the facility's fields, or plain values."""
+
+    who: str = ALICE
+    arguments: dict[str, Any] = field(default_factory=dict)
+    query: str = ""
+    status: int = 200
+
+    def path(self, name: str, facility: Facility) -> str:
+        values = {
+            key: getattr(facility, value[1:]) if str(value).startswith("@") else value
+            for key, value in self.arguments.items()
+        }
+        return reverse(name, kwargs=values) + self.query
+
+
+PAGES: dict[str, list[Page]] = {
+    "home": [Page(NOBODY), Page(ALICE), Page(TECHNICIAN), Page(PROCESS), Page(ADMIN)],
+    "board": [Page(TECHNICIAN)],
+    "glossary": [Page(NOBODY), Page(NOBODY, query="?q=no-such-word")],
+    "status": [Page(NOBODY)],
+    "account_login": [Page(NOBODY)],
+    "account_logout": [Page(ALICE)],
+    "account_change_password": [Page(ALICE)],
+    "account_email": [Page(ALICE)],
+    "account_reauthenticate": [Page(ALICE)],
+    "account_signup": [Page(NOBODY)],
+    "account_inactive": [Page(NOBODY)],
+    "account_email_verification_sent": [Page(NOBODY)],
+    "account_reset_password": [Page(NOBODY)],
+    "account_reset_password_done": [Page(NOBODY)],
+    "account_reset_password_from_key": [Page(NOBODY, {"uidb36": "1", "key": "abc-123"})],
+    "account_reset_password_from_key_done": [Page(NOBODY)],
+    "account_confirm_email": [Page(NOBODY, {"key": "no-such-key"})],
+    "tools": [Page(ALICE)],
+    "tool": [
+        Page(ALICE, {"code": "scanner"}),
+        Page(TECHNICIAN, {"code": "cmp"}),
+        Page(TECHNICIAN, {"code": "nothing"}, status=404),
+    ],
+    "lots": [Page(ALICE)],
+    "new_lot": [Page(ALICE)],
+    "lot": [Page(ALICE, {"code": "@lot"}), Page(TECHNICIAN, {"code": "@arriving_lot"})],
+    "wafer": [Page(ALICE, {"code": "@lot", "slot": 1})],
+    "recipes": [Page(ALICE), Page(PROCESS)],
+    "new_recipe": [Page(ALICE)],
+    "recipe": [Page(ALICE, {"code": "@recipe"}), Page(PROCESS, {"code": "@recipe"})],
+    "new_recipe_version": [Page(ALICE, {"code": "@recipe"})],
+    "book": [
+        Page(ALICE),
+        Page(ALICE, query="?cell=litho&minutes=120"),
+        Page(ALICE, query="?tool=cmp&minutes=60"),
+    ],
+    "hold": [Page(ALICE, {"pk": "@held_booking"})],
+    "timeline": [Page(ALICE), Page(TECHNICIAN)],
+    "bookings": [Page(ALICE), Page(ADMIN)],
+    "booking": [
+        Page(ALICE, {"pk": "@booking"}),
+        Page(ALICE, {"pk": "@pending_booking"}),
+        Page(TECHNICIAN, {"pk": "@booking"}),
+    ],
+    "approvals": [Page(ADMIN)],
+    "runs": [Page(TECHNICIAN), Page(ALICE)],
+    "start_run": [Page(TECHNICIAN)],
+    "run": [
+        Page(ALICE, {"pk": "@measurement"}),
+        Page(TECHNICIAN, {"pk": "@exposure"}),
+        Page(TECHNICIAN, {"pk": "@held_run"}),
+    ],
+    "run_log": [Page(TECHNICIAN, {"pk": "@exposure"}), Page(ALICE, {"pk": "@exposure"})],
+    "ops": [Page(ADMIN)],
+    "usage": [Page(ALICE)],
+    "results": [Page(ALICE)],
+    "result": [Page(ALICE, {"pk": "@traveler"})],
+    "run_traces": [Page(ALICE, {"pk": "@exposure"})],
+    "api_docs": [Page(ALICE)],
+}
+
+# Routes that are no page of their own, and why.
+NO_PAGE = {
+    "board_tiles": "a part of the wall screen",
+    "theme": "answers a form",
+    "set_language": "answers a form",
+    "favicon": "a redirect to the icon",
+    "livez": "for machines",
+    "readyz": "for machines",
+    "tool_stop": "answers a form",
+    "tool_clear_stop": "answers a form",
+    "check_in_lot": "answers a form",
+    "hand_back_lot": "answers a form",
+    "move_recipe_version": "answers a form",
+    "hold_slot": "answers a form",
+    "cancel_booking": "answers a form",
+    "approve_booking": "answers a form",
+    "refuse_booking": "answers a form",
+    "stop_run": "answers a form",
+    "abort_run": "answers a form",
+    "resolve_run": "answers a form",
+    "run_live": "a stream of events",
+    "ops_e10_csv": "a file",
+    "usage_csv": "a file",
+    "run_trace_csv": "a file",
+    "run_sites_csv": "a file",
+    "account_set_password": "sends on: everybody has a password",
+    "account_confirm_login_code": "sends on: codes are not used",
+}

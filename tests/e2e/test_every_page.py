@@ -1,0 +1,88 @@
+"""Every page, in Korean and English, light and dark: accessible, within the content policy, from
+our own origin alone, and without sideways scrolling on the smallest telephone."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from tests.e2e.facility import Facility
+from tests.e2e.pages import ALICE, NO_PAGE, PAGES, Page
+from tests.e2e.visits import Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+SCRIPT_LIMIT = 100_000
+CASES = [(name, page) for name, pages in PAGES.items() for page in pages]
+
+
+def case_id(case: object) -> str:
+    if isinstance(case, Page):
+        values = "-".join(str(value) for value in case.arguments.values())
+        return f"{case.who.split('@')[0] or 'nobody'}{values and '-'}{values}{case.query}"
+    return str(case)
+
+
+def page_routes(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[str]:
+    """Names of all routes outside the API's own addresses."""
+    for entry in (resolver or get_resolver()).url_patterns:
+        path = prefix + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from page_routes(entry, path)
+        elif isinstance(entry, URLPattern) and not path.startswith("api/v1/"):
+            yield entry.name or f"unnamed: {path}"
+
+
+def test_every_route_is_a_known_page_or_said_to_be_none() -> None:
+    unknown = set(page_routes()) - set(PAGES) - set(NO_PAGE)
+    assert unknown == set(), "add these to tests/e2e/pages.py"
+
+
+@pytest.mark.parametrize(("name", "page"), CASES, ids=case_id)
+def test_page(name: str, page: Page, visitor: Visitor, facility: Facility) -> None:
+    complaints: list[str] = []
+    for language in ("ko", "en"):
+        visit = visitor.open(page.path(name, facility), page.who, language)
+        try:
+            assert visit.status == page.status
+            assert visit.page.locator("html").get_attribute("lang") == language
+            visit.check_axe()
+            visit.check_narrow()
+            # The same page in the dark: only the colours change, so only contrast is asked again.
+            visit.page.emulate_media(color_scheme="dark")
+            visit.check_axe(rules=["color-contrast"])
+            visit.check_policy()
+        finally:
+            visit.page.close()
+        complaints += [f"{language}: {line}" for line in visit.complaints]
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.mark.parametrize(("name", "page"), CASES, ids=case_id)
+def test_scripts_stay_small(name: str, page: Page, visitor: Visitor, facility: Facility) -> None:
+    """The heaviest page's scripts stay below 100 kB, compressed as a server would send them."""
+    opened = visitor.context(page.who, "ko", "light").new_page()
+    sizes: dict[str, int] = {}
+    opened.on(
+        "response",
+        lambda answer: (
+            answer.request.resource_type == "script"
+            and sizes.update({answer.url: len(gzip.compress(answer.body()))})
+        ),
+    )
+    opened.goto(visitor.site.url + page.path(name, facility), wait_until="networkidle")
+    opened.close()
+    assert sum(sizes.values()) < SCRIPT_LIMIT, sizes
+
+
+def test_the_language_switch_stays_on_the_page(visitor: Visitor) -> None:
+    visit = visitor.open("/tools/?area=litho", ALICE, "ko")
+    visit.page.get_by_role("button", name="English").click()
+    visit.page.wait_for_url("**/tools/?area=litho")
+    assert visit.page.locator("html").get_attribute("lang") == "en"
+    visit.page.get_by_role("button", name="한국어").click()
+    visit.page.wait_for_url("**/tools/?area=litho")
+    assert visit.page.locator("html").get_attribute("lang") == "ko"
+    visit.page.close()
