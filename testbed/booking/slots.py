@@ -166,15 +166,16 @@ def _candidates(request: BookingRequest, span: Interval) -> Iterator[BookingRequ
 def _near_starts(
     request: BookingRequest, windows: Iterable[Interval], span: Interval
 ) -> Iterator[datetime]:
-    """In each free stretch the start closest to the wished one, and the stretch's two ends."""
+    """In each free stretch the start closest to the wished one, and the slots beside it."""
     grid = _grid(request)
     earliest, latest = _bounds(request)
     for window in intersect(list(windows), [Interval(earliest, latest)]):
         first = _up_to_grid(window.start, grid)
         last = down_to_grid(window.end - span.length, grid)
         if first <= last:
-            wished = down_to_grid(span.start, grid)
-            yield from {first, last, min(max(wished, first), last)}
+            closest = min(max(down_to_grid(span.start, grid), first), last)
+            beside = (closest, closest - span.length, closest + span.length)
+            yield from (at for at in beside if first <= at <= last)
 
 
 def _grid(request: BookingRequest) -> int:

@@ -1,0 +1,233 @@
+"""Every rule both ways, its sentences in both languages, its parameters from the table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, time, timedelta
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.utils.translation import override
+from hypothesis import given
+from hypothesis import strategies as st
+
+from testbed.booking.intervals import Interval
+from testbed.booking.models import RuleSetting
+from testbed.booking.rules import RULES, BookingRequest, RuleBook, by_code, check_all, refusing
+from testbed.booking.rules.when import LongEnoughRange, down_to_grid, on_grid
+from testbed.people.models import Company, Role, User
+from testbed.tools.models import E10State, Tool
+from tests.booking.conftest import kst
+
+NOW = kst(3, 8)
+
+
+def a_tool(**fields: Any) -> Tool:
+    defaults: dict[str, Any] = {
+        "pk": 1,
+        "code": "scanner",
+        "name_ko": "스캐너",
+        "name_en": "Scanner",
+        "opens_at": time(0),
+        "closes_at": time(0),
+        "works_weekends": True,
+    }
+    return Tool(**defaults | fields)
+
+
+def a_request(**fields: Any) -> BookingRequest:
+    """A request that keeps every rule: Thursday 10 to 12, asked on Wednesday at 8."""
+    company = Company(name_ko="가온", name_en="Gaon", size_class="sme")
+    actor = User(email="a@b.example", name="alice", role=Role.ENGINEER, company=company)
+    defaults: dict[str, Any] = {
+        "actor": actor,
+        "company": company,
+        "tools": [a_tool()],
+        "starts_at": kst(4, 10),
+        "ends_at": kst(4, 12),
+        "now": NOW,
+        "rulebook": RuleBook({}),
+        "busy": {},
+    }
+    return BookingRequest(**defaults | fields)
+
+
+def book_of(code: str, tool: int | None = None, **parameters: Any) -> RuleBook:
+    return RuleBook.of([RuleSetting(code=code, tool_id=tool, parameters=parameters)])
+
+
+def down(state: E10State) -> Tool:
+    tool = a_tool()
+    tool.state = state
+    return tool
+
+
+BREAKING: dict[str, dict[str, Any]] = {
+    "member_active": {"actor": User(is_active=False), "company": None},
+    "company_active": {"company": Company(is_active=False)},
+    "open_holds": {"open_holds": 5},
+    "tool_bookable": {"tools": [a_tool(is_bookable=False)]},
+    "tool_up": {"tools": [down(E10State.UNSCHEDULED_DOWN)], "now": kst(4, 0)},
+    "ends_after_start": {"ends_at": kst(4, 10)},
+    "not_past": {"now": kst(4, 10, 1)},
+    "grid": {"starts_at": kst(4, 10, 7)},
+    "lead_time": {"now": kst(4, 8, 1)},
+    "horizon": {
+        "starts_at": kst(4) + timedelta(days=60),
+        "ends_at": kst(4, 2) + timedelta(days=60),
+    },
+    "minimum_length": {"ends_at": kst(4, 10, 15)},
+    "maximum_length": {"ends_at": kst(4, 22, 15)},
+    "operating_hours": {"tools": [a_tool(opens_at=time(9), closes_at=time(11))]},
+    "tool_taken": {"busy": {1: [Interval(kst(4, 11, 45), kst(4, 13))]}},
+}
+NOTICES = {"needs_approval", "hold_time"}
+
+
+def test_a_good_request_keeps_every_rule() -> None:
+    assert check_all(a_request()) == []
+
+
+def test_every_rule_has_a_breaking_example() -> None:
+    assert set(BREAKING) | NOTICES == {rule.code for rule in RULES}
+
+
+@pytest.mark.parametrize("code", BREAKING)
+def test_a_rule_is_broken_and_says_so_in_both_languages(code: str) -> None:
+    rule = by_code(code)
+    broken = rule.check(a_request(**BREAKING[code]))
+    assert broken is not None
+    assert rule.check(a_request()) is None
+    said = {}
+    for language in ("ko", "en"):
+        with override(language):
+            said[language] = (broken.message, broken.next_step)
+    assert all(text and "%(" not in text for texts in said.values() for text in texts)
+    assert said["ko"][0] != said["en"][0]
+    assert any("가" <= letter <= "힣" for letter in said["ko"][0])
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_every_rule_explains_itself_in_both_languages(rule: Any) -> None:
+    with override("ko"):
+        korean = rule.explain(rule.defaults)
+    with override("en"):
+        english = rule.explain(rule.defaults)
+    assert korean != english
+    assert "%(" not in korean + english
+
+
+def test_the_sentence_of_a_short_range_is_translated_too() -> None:
+    with override("ko"):
+        assert "기간" in str(LongEnoughRange.sentence)
+    assert LongEnoughRange().check(a_request()) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "fields"),
+    [
+        ("not_past", {"now": kst(4, 10)}),
+        ("lead_time", {"now": kst(4, 8)}),
+        ("horizon", {"now": kst(4, 12) - timedelta(days=60)}),
+        ("minimum_length", {"ends_at": kst(4, 10, 30)}),
+        ("maximum_length", {"ends_at": kst(4, 22)}),
+        ("operating_hours", {"tools": [a_tool(opens_at=time(10), closes_at=time(12))]}),
+        ("tool_taken", {"busy": {1: [Interval(kst(4, 8), kst(4, 10))]}}),
+        ("tool_taken", {"busy": {2: [Interval(kst(4, 8), kst(4, 20))]}}),
+        ("open_holds", {"open_holds": 4}),
+    ],
+)
+def test_the_edge_still_keeps_the_rule(code: str, fields: dict[str, Any]) -> None:
+    assert by_code(code).check(a_request(**fields)) is None
+
+
+def test_weekends_are_closed_where_the_tool_rests() -> None:
+    saturday = {"starts_at": kst(6, 10), "ends_at": kst(6, 12)}
+    resting = a_request(tools=[a_tool(works_weekends=False)], **saturday)
+    working = a_request(tools=[a_tool(works_weekends=True)], **saturday)
+    assert by_code("operating_hours").check(resting) is not None
+    assert by_code("operating_hours").check(working) is None
+
+
+def test_a_tool_that_is_down_warns_or_refuses_by_setting() -> None:
+    request = a_request(**BREAKING["tool_up"])
+    assert refusing(check_all(request)) == []
+    assert [one.code for one in check_all(request)] == ["tool_up"]
+    strict = replace(request, rulebook=book_of("tool_up", refuse=True))
+    assert [one.code for one in refusing(check_all(strict))] == ["tool_up"]
+
+
+def test_an_emergency_stop_counts_as_down() -> None:
+    stopped = a_tool(emergency_stop_at=NOW)
+    broken = by_code("tool_up").check(a_request(tools=[stopped], now=kst(4, 0)))
+    assert broken is not None
+
+
+def test_a_tools_own_parameter_comes_before_the_facilitys() -> None:
+    settings = [
+        RuleSetting(code="maximum_length", tool_id=None, parameters={"minutes": 60}),
+        RuleSetting(code="maximum_length", tool_id=1, parameters={"minutes": 240}),
+    ]
+    rule = by_code("maximum_length")
+    assert rule.check(a_request(rulebook=RuleBook.of(settings))) is None
+    broken = rule.check(a_request(rulebook=RuleBook.of(settings[:1])))
+    assert broken is not None
+    assert "60" in broken.message
+
+
+def test_a_rule_can_be_switched_off() -> None:
+    off = RuleBook.of([RuleSetting(code="grid", parameters={}, is_active=False)])
+    assert by_code("grid").check(a_request(starts_at=kst(4, 10, 7), rulebook=off)) is None
+
+
+def test_nonsense_in_the_table_leaves_the_defaults() -> None:
+    for nonsense in ({"minutes": "many"}, {"hours": 3}, ["minutes"], None):
+        setting = RuleSetting(code="grid", parameters=nonsense)
+        found = RuleBook.of([setting]).parameters(by_code("grid"))
+        assert found == {"minutes": 15}
+
+
+@pytest.mark.parametrize(
+    ("code", "parameters"),
+    [
+        ("grid", {"minutes": "5"}),
+        ("grid", {"hours": 1}),
+        ("nothing", {}),
+        ("grid", {"minutes": -1}),
+    ],
+)
+def test_the_table_refuses_nonsense(code: str, parameters: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        RuleSetting(code=code, parameters=parameters).clean()
+
+
+def test_the_table_takes_what_fits() -> None:
+    RuleSetting(code="tool_up", parameters={"refuse": True, "within_hours": 2}).clean()
+
+
+def test_rules_are_told_together() -> None:
+    request = a_request(
+        starts_at=kst(4, 10, 7), ends_at=kst(4, 10, 12), tools=[a_tool(is_bookable=False)]
+    )
+    assert {one.code for one in check_all(request)} == {"tool_bookable", "grid", "minimum_length"}
+
+
+moments = st.datetimes(min_value=datetime(2027, 1, 1), max_value=datetime(2027, 12, 31)).map(  # noqa: DTZ001 - made aware below
+    lambda moment: moment.replace(tzinfo=kst(1).tzinfo)
+)
+
+
+@given(moments, st.sampled_from([1, 5, 15, 30, 60]))
+def test_the_grid_is_reached_and_kept(moment: datetime, minutes: int) -> None:
+    down = down_to_grid(moment, minutes)
+    assert timedelta(0) <= moment - down < timedelta(minutes=minutes)
+    assert on_grid(down, minutes)
+    assert down_to_grid(down, minutes) == down
+
+
+@given(moments, st.integers(-(10**7), 10**7))
+def test_no_request_makes_a_rule_fail(start: datetime, minutes: int) -> None:
+    request = a_request(starts_at=start, ends_at=start + timedelta(minutes=minutes))
+    for broken in check_all(request):
+        assert broken.as_json()["message"]
