@@ -92,9 +92,9 @@ class Run(models.Model):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
                 fields=["traveler", "operation"],
-                condition=~models.Q(state__in=["stopped", "aborted", "failed"]),
-                name="run_one_live_per_operation",
-                violation_error_message=_("This operation is already running or done."),
+                condition=models.Q(state__in=["queued", "setting_up", "running", "paused", "held"]),
+                name="run_one_open_per_operation",
+                violation_error_message=_("This operation of the lot is running already."),
             ),
             models.UniqueConstraint(
                 fields=["tool"],

@@ -159,7 +159,7 @@ def _page(request: HttpRequest, found: Run) -> dict[str, Any]:
 def run_live(request: HttpRequest, pk: int) -> HttpResponse:
     """The part that changes; when the controls must change too, the whole page is asked for."""
     found = _found(request, pk)
-    answer = render(request, "runs/live.html", _page(request, found))
+    answer = render(request, "runs/live_answer.html", _page(request, found))
     if request.GET.get("phase") != live.phase(found):
         answer["HX-Refresh"] = "true"
     return answer
