@@ -178,8 +178,8 @@ class Link:
             if self._recovering:
                 self._clear(wire)
             self._check_identity(wire)
-            if self._recovering:
-                self._drain_errors(wire)
+            # What a session before us left behind must not be blamed on our first command.
+            self._drain_errors(wire)
         except (Timeout, Garbled, ConnectionLost) as error:
             self._drop()
             raise NotConnected(f"{self.resource} does not identify itself: {error}") from error

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 
 from instruments.catalogue import TOOLS, open_tool
 from instruments.driver import ScpiTool
@@ -35,6 +36,8 @@ FEM = {
 }  # fmt: skip
 MEASURE = {"target_nm": 40.0}
 _numbers = count(1)
+unhurried = settings(deadline=None, max_examples=40)
+"""For property tests: a busy machine is no counter-example."""
 
 
 @dataclass(frozen=True)

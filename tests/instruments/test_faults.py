@@ -30,8 +30,8 @@ from tests.instruments.conftest import (
     carry_out,
 )
 
-TIMEOUT_S = 0.25
-LATE_S = 0.35
+TIMEOUT_S = 0.16
+LATE_S = 0.75
 """What an exchange may take beyond its timeout: VXI-11's grace and a busy machine."""
 CPU_SHARE = 0.10
 READINGS = {"scanner": "LENS:HEAT?", "track": "PLAT:TEMP?", "cd_sem": "CHAM:PRES?"}
@@ -70,7 +70,7 @@ def everywhere(fault: str, error: Error, **more: Any) -> Case:
 
 
 CASES = (
-    everywhere("delay", Timeout),
+    everywhere("delay", Timeout, seconds=0.45),
     everywhere("no_reply", Timeout),
     everywhere("close", ConnectionLost),
     everywhere("half_close", ConnectionLost),
@@ -86,7 +86,7 @@ CASES = (
     everywhere("never_opc", Timeout, on="command"),
     everywhere("close", ConnectionLost, on="command"),
     everywhere("no_reply", Timeout, on="block"),
-    everywhere("freeze", Timeout, seconds=0.65),
+    everywhere("freeze", Timeout, seconds=0.5),
     everywhere("restart", ConnectionLost),
     everywhere("refuse", ConnectionLost, seconds=0.2),
 )

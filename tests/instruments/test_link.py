@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,12 +26,13 @@ from instruments.errors import (
 )
 from instruments.link import InvalidResource, Link, parse_resource
 from instruments.resource_name import resource_text
-from tests.instruments.conftest import WIRES, Fab
+from tests.instruments.conftest import WIRES, Fab, unhurried
 
 
 @pytest.fixture(params=WIRES)
 def link(request: pytest.FixtureRequest, no_faults: Fab) -> Iterator[Link]:
     """A link to the scanner on each wire."""
+    no_faults.tool("scanner").link.command("*RST")
     link = Link(no_faults.resource("scanner", request.param), timeout_s=1.0)
     yield link
     link.close()
@@ -48,7 +50,7 @@ def test_a_refused_port_is_not_connected_at_once(wire: str) -> None:
     began = time.monotonic()
     with pytest.raises(NotConnected) as caught:
         Link(resource_text(wire, "127.0.0.1", 1)).ask("*IDN?")  # type: ignore[arg-type]
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 1.0
     assert caught.value.retryable
     assert not caught.value.outcome_unknown
 
@@ -134,7 +136,7 @@ def test_every_write_asks_for_permission(no_faults: Fab) -> None:
     link = Link(no_faults.resource("scanner", "socket"), may_write=lambda: asked.append(1))
     link.ask("STAT?")
     written = len(link.exchanges)
-    assert len(asked) >= written == 2
+    assert len(asked) >= written == 3
     link.command("LAY:DOSE:STAR 30")
     assert len(asked) - len(link.exchanges) <= 1
 
@@ -160,6 +162,16 @@ def test_halted_sends_nothing(link: Link, no_faults: Fab) -> None:
     link.may_write = None
     assert link.ask("LAY:DOSE:STAR?") == "30"
     assert sum(one.tx == "*IDN?" for one in link.exchanges) == 1
+
+
+def test_what_a_dead_session_left_is_not_blamed_on_our_first_command(no_faults: Fab) -> None:
+    port = no_faults.ports["tools"]["SCN-1"]["ports"]["socket"]
+    with socket.create_connection(("127.0.0.1", port), timeout=1) as dead:
+        dead.sendall(b"NO:SUCH 1\n*OPC?\n")
+        assert dead.recv(10) == b"1\n"
+    link = Link(no_faults.resource("scanner", "hislip"))
+    link.command("LAY:DOSE:STAR 30")
+    assert any(one.rx.startswith("-113") for one in link.exchanges)
 
 
 def test_limits_are_caught_before_the_wire(no_faults: Fab) -> None:
@@ -197,7 +209,7 @@ def test_the_log_is_bounded_and_says_what_was_on_the_wire(no_faults: Fab) -> Non
     assert len(link.exchanges) == 5
     assert (last.tx, last.rx) == ("NO:SUCH?", "")
     assert last.error.startswith("VisaIOError")
-    assert 200 <= last.ms < 500
+    assert 200 <= last.ms < 950
     assert last.at.tzinfo is not None
 
 
@@ -250,6 +262,7 @@ def test_bad_resource_names_get_a_sentence(text: str) -> None:
 
 
 @given(st.text(max_size=60))
+@unhurried
 def test_any_text_is_parsed_or_refused(text: str) -> None:
     try:
         found = parse_resource(text)

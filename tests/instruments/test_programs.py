@@ -35,6 +35,7 @@ from tests.instruments.conftest import (
     Fab,
     carry_out,
     finish,
+    unhurried,
     with_tokens,
 )
 
@@ -480,6 +481,7 @@ json_values = st.recursive(
         json_values,
     )
 )
+@unhurried
 def test_no_recipe_breaks_the_checker(recipe: dict[str, Any]) -> None:
     for kind in KINDS:
         for problem in TOOLS[kind].program.problems(recipe):

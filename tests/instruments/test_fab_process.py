@@ -1,0 +1,137 @@
+"""The fab as a process: its configuration, its refusal to start wrongly, its control channel."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from instruments.fab.__main__ import main
+from instruments.fab.config import BadConfig, default_config, parse_config, read_config
+from instruments.fab.control import ControlError, FabControl
+from instruments.fab.faults import Fault, Faults
+from instruments.link import parse_resource
+from tests.instruments.conftest import KINDS, WIRES, Fab
+
+TOOL: dict[str, Any] = {"kind": "scanner", "name": "S", "serial": "1", "wires": {"socket": 0}}
+
+
+def test_the_default_fab_has_one_of_each() -> None:
+    config = default_config(seed=4, scale=10)
+    assert [tool.kind for tool in config.tools] == list(KINDS)
+    assert all(set(tool.wires) == set(WIRES) for tool in config.tools)
+
+
+def test_a_configuration_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "fab.json"
+    raw = {"tools": [TOOL], "seed": 9, "scale": 50, "control_port": 0}
+    path.write_text(json.dumps(raw))
+    config = read_config(path)
+    assert (config.seed, config.scale, config.tools[0].wires) == (9, 50.0, {"socket": 0})
+
+
+@pytest.mark.parametrize(
+    ("raw", "word"),
+    [
+        ({}, "tools"),
+        ({"tools": [TOOL | {"kind": "etcher"}]}, "etcher"),
+        ({"tools": [TOOL | {"wires": {"gpib": 1}}]}, "gpib"),
+        ({"tools": [TOOL, TOOL]}, "share a name"),
+        ({"tools": [TOOL], "scale": 0}, "positive"),
+        ({"tools": [{"kind": "scanner"}]}, "wires"),
+        ({"tools": 7}, "mistypes"),
+    ],
+)
+def test_a_bad_configuration_is_named(raw: dict[str, Any], word: str) -> None:
+    with pytest.raises(BadConfig, match=word):
+        parse_config(raw)
+
+
+def test_what_cannot_start_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "fab.json"
+    path.write_text("{")
+    assert main(["--config", str(path)]) == 2
+    assert "not JSON" in capsys.readouterr().err
+    with socket.socket() as squatter:
+        squatter.bind(("127.0.0.1", 0))
+        squatter.listen()
+        port = squatter.getsockname()[1]
+        path.write_text(json.dumps({"tools": [TOOL | {"wires": {"socket": port}}]}))
+        assert main(["--config", str(path)]) == 2
+    assert "cannot start" in capsys.readouterr().err
+
+
+def test_an_interrupt_ends_it_quietly(tmp_path: Path) -> None:
+    ports_file = tmp_path / "ports.json"
+    script = (
+        "import os, signal, sys, threading, time\n"
+        "from pathlib import Path\n"
+        "from instruments.fab.__main__ import main\n"
+        f"ports = Path({str(ports_file)!r})\n"
+        "def stop():\n"
+        "    while not ports.exists(): time.sleep(0.01)\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "threading.Thread(target=stop).start()\n"
+        "sys.exit(main(['--ports-file', str(ports)]))\n"
+    )
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=root, capture_output=True, timeout=20, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_ports_file_names_every_resource(fab_process: Fab) -> None:
+    tools = fab_process.ports["tools"]
+    assert {tool["kind"] for tool in tools.values()} == set(KINDS)
+    for tool in tools.values():
+        for wire, name in tool["resources"].items():
+            found = parse_resource(name)
+            assert (found.wire, found.port) == (wire, tool["ports"][wire])
+
+
+def test_control_answers_in_sentences(no_faults: Fab) -> None:
+    control = no_faults.control
+    control.ping()
+    calls: dict[str, Any] = {
+        "no wafer": lambda: control.truth("NOBODY"),
+        "no tool": lambda: control.counters("NOBODY"),
+        "none of": lambda: control.fault("SCN-1", "", "gremlin"),
+        "slots are": lambda: control.deliver("F", {99: "W"}),
+    }
+    for word, call in calls.items():
+        with pytest.raises(ControlError, match=word):
+            call()
+
+
+def test_control_survives_nonsense(no_faults: Fab) -> None:
+    address = ("127.0.0.1", no_faults.ports["control_port"])
+    with socket.create_connection(address, timeout=2) as raw, raw.makefile("rb") as lines:
+        for line in (b"{\n", b"[]\n", b'{"do": "nothing"}\n', b'{"do": "truth"}\n', b"7\n"):
+            raw.sendall(line)
+            assert json.loads(lines.readline())["ok"] is False
+        raw.sendall(b'{"do": "ping"}\n')
+        assert json.loads(lines.readline()) == {"ok": True, "result": "pong"}
+
+
+def test_a_fab_that_is_not_there_is_a_control_error() -> None:
+    with pytest.raises(ControlError, match="does not answer"):
+        FabControl("127.0.0.1", 1).ping()
+
+
+def test_faults_skip_count_and_match() -> None:
+    faults = Faults()
+    faults.arm(Fault("close", tool="A", match="job:star", skip=1, count=2))
+    hits = [faults.take("A", "socket", 'JOB:STAR "t",1') is not None for _ in range(4)]
+    assert hits == [False, True, True, False]
+    assert not faults.any_armed()
+    faults.arm(Fault("close", tool="A", wire="hislip"))
+    assert faults.take("B", "hislip", "X") is None
+    assert faults.take("A", "socket", "X") is None
+    faults.clear()
+    assert faults.take("A", "hislip", "X") is None
