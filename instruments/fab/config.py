@@ -29,12 +29,16 @@ class ToolConfig:
 
 @dataclass(frozen=True)
 class FabConfig:
-    """The whole fab; `scale` is physical seconds per second of the host."""
+    """The whole fab; `scale` is physical seconds per second of the host.
+
+    `memory_file` is where wafers and job logs outlive the process; None forgets them.
+    """
 
     tools: tuple[ToolConfig, ...]
     seed: int = 1
     scale: float = 1.0
     control_port: int = 0
+    memory_file: Path | None = None
 
 
 def default_config(seed: int = 1, scale: float = 1.0) -> FabConfig:
@@ -64,6 +68,7 @@ def parse_config(raw: Mapping[str, Any]) -> FabConfig:
             int(raw.get("seed", 1)),
             float(raw.get("scale", 1.0)),
             int(raw.get("control_port", 0)),
+            Path(raw["memory_file"]) if raw.get("memory_file") else None,
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise BadConfig(f"the configuration lacks or mistypes {error}") from error

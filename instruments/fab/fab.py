@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from instruments.fab.clock import FabClock
 from instruments.fab.config import FabConfig
 from instruments.fab.control import ControlServer
 from instruments.fab.faults import Faults
+from instruments.fab.memory import Memory, NoMemory
 from instruments.fab.models.base import ToolModel
 from instruments.fab.models.cd_sem import CdSemModel
 from instruments.fab.models.scanner import ScannerModel
@@ -22,6 +24,7 @@ from instruments.fab.wires.vxi11 import Vxi11Channel
 from instruments.fab.world import World
 from instruments.resource_name import Wire, resource_text
 
+SAVE_EVERY_S = 1.0
 MODELS: dict[str, type[ToolModel]] = {
     "scanner": ScannerModel,
     "track": TrackModel,
@@ -52,14 +55,29 @@ class Fab:
         tools = {name: power.tool for name, power in self.powers.items()}
         for tool in tools.values():
             tool.neighbours = {name: t for name, t in tools.items() if t is not tool}
+        self.memory = Memory(config.memory_file, self.world, tools) if config.memory_file else None
         self.control = ControlServer(self.world, self.faults, self.powers, config.control_port)
 
     async def start(self) -> None:
-        """Open every port; raises `OSError` when one is taken."""
+        """Recall what is remembered and open every port; raises `OSError` when one is taken."""
+        if self.memory is not None:
+            try:
+                self.memory.recall()
+            except NoMemory as reason:
+                print(f"The simulated fab begins anew: {reason}", file=sys.stderr, flush=True)
         for power in self.powers.values():
             for channel in power.channels:
                 await channel.listen()
         await self.control.listen()
+
+    def save(self) -> None:
+        """Keep what outlives the process; a full disk is reported and the fab goes on."""
+        if self.memory is None:
+            return
+        try:
+            self.memory.save()
+        except OSError as error:
+            print(f"The simulated fab could not save: {error}", file=sys.stderr, flush=True)
 
     def end(self) -> None:
         """The event loop is about to cancel every connection; that is no error."""
@@ -91,6 +109,9 @@ async def run(config: FabConfig, ports_file: Path | None) -> None:
         partial.write_text(json.dumps(fab.ports(), indent=1))
         partial.replace(ports_file)
     try:
-        await asyncio.Event().wait()
+        while True:
+            await asyncio.sleep(SAVE_EVERY_S)
+            fab.save()
     finally:
+        fab.save()
         fab.end()

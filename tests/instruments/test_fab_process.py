@@ -15,8 +15,10 @@ from instruments.fab.__main__ import main
 from instruments.fab.config import BadConfig, default_config, parse_config, read_config
 from instruments.fab.control import ControlError, FabControl
 from instruments.fab.faults import Fault, Faults
+from instruments.fab.memory import Memory, NoMemory
 from instruments.link import parse_resource
 from tests.instruments.conftest import KINDS, WIRES, Fab
+from tests.instruments.test_models import Bench
 
 TOOL: dict[str, Any] = {"kind": "scanner", "name": "S", "serial": "1", "wires": {"socket": 0}}
 
@@ -135,3 +137,59 @@ def test_faults_skip_count_and_match() -> None:
     assert faults.take("A", "socket", "X") is None
     faults.clear()
     assert faults.take("A", "hislip", "X") is None
+
+
+def test_wafers_and_job_logs_outlive_the_process(tmp_path: Path) -> None:
+    path = tmp_path / "memory.json"
+    before, after = Bench(wafers=2), Bench(wafers=0)
+    before.print_wafers(wafers=2)
+    before.process("cd_sem", wafers=1)
+    before.dock("track", "TRK:OPER COAT", 'COAT:RES "R1"')
+    before.say("track", 'JOB:STAR "cut",1')
+    Memory(path, before.world, before.tools).save()
+
+    Memory(path, after.world, after.tools).recall()
+    assert after.world.wafers == before.world.wafers
+    assert after.world.carriers == before.world.carriers
+    assert after.say("track", 'JOB:STAT? "J000005"').startswith("ABORTED,0.0000,0.0000,-240")
+    assert after.say("track", "CARR:STAT?") == 'DOCKED,"F1",0.0000'
+    assert after.say("scanner", "COUN:WAF?") == "2"
+    for line in ('TRAC:DATA? "J000001",DOSE', 'TRAC:DATA? "J000002",STX'):
+        assert after.say("scanner", line) == before.say("scanner", line) != ""
+    assert after.say("cd_sem", 'DATA:SITE? "J000001"') == before.say(
+        "cd_sem", 'DATA:SITE? "J000001"'
+    )
+    after.say("scanner", 'CARR:DOCK "F1"')
+    after.clock.pass_(12)
+    after.say("scanner", 'JOB:STAR "scanner-0",1')
+    assert after.tools["scanner"].counters["starts"] == 2
+
+
+def test_memory_is_written_only_when_something_changed(tmp_path: Path) -> None:
+    path = tmp_path / "memory.json"
+    bench = Bench()
+    memory = Memory(path, bench.world, bench.tools)
+    memory.save()
+    path.unlink()
+    bench.say("scanner", "*IDN?", "LAY:KIND FEM")
+    memory.save()
+    assert not path.exists()
+    bench.say("scanner", "SAFE")
+    memory.save()
+    assert path.exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 1, "seed": 99}'])
+def test_a_memory_of_something_else_is_left_alone(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "memory.json"
+    path.write_text(text)
+    bench = Bench()
+    with pytest.raises(NoMemory):
+        Memory(path, bench.world, bench.tools).recall()
+    assert set(bench.world.wafers) == {"W1"}
+
+
+def test_no_memory_yet_is_an_empty_fab(tmp_path: Path) -> None:
+    bench = Bench(wafers=0)
+    Memory(tmp_path / "none.json", bench.world, bench.tools).recall()
+    assert bench.world.wafers == {}
