@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from testbed.people.models import User
 from testbed.people.permissions import may
 from testbed.tools.models import E10State, StateSpan, Tool
 
@@ -19,25 +20,30 @@ def menu(request: HttpRequest) -> list[dict[str, Any]]:
     user = getattr(request, "user", None)
     entries = [("/", _("Home"))]
     if user is not None and user.is_authenticated:
-        entries += [
-            ("/tools/", _("Tools")),
-            ("/book/", _("Book")),
-            ("/bookings/", _("Bookings")),
-            ("/lots/", _("Lots")),
-            ("/recipes/", _("Recipes")),
-            ("/runs/", _("Runs")),
-            ("/results/", _("Results")),
-        ]
-        if may(user, "approve_booking"):
-            entries.append(("/approvals/", _("Approvals")))
-        entries.append(
-            ("/ops/", _("Operations"))
-            if may(user, "see_facility_usage")
-            else ("/usage/", _("Usage"))
-        )
+        entries += _entries(user)
     return [
         {"url": url, "label": label, "here": _is_here(request.path, url)} for url, label in entries
     ]
+
+
+def _entries(user: User) -> list[tuple[str, str]]:
+    """The menu of a signed-in person: only what their role can use."""
+    entries = [
+        ("/tools/", _("Tools")),
+        ("/book/", _("Book")) if may(user, "book") else ("/book/timeline/", _("Timetable")),
+        ("/bookings/", _("Bookings")),
+        ("/lots/", _("Lots")),
+        ("/recipes/", _("Recipes")),
+        ("/runs/", _("Runs")),
+        ("/results/", _("Results")),
+    ]
+    if may(user, "approve_booking"):
+        entries.append(("/approvals/", _("Approvals")))
+    if may(user, "see_facility_usage"):
+        entries.append(("/ops/", _("Operations")))
+    elif not user.is_staff_member:
+        entries.append(("/usage/", _("Usage")))
+    return entries
 
 
 def _is_here(path: str, url: str) -> bool:

@@ -103,6 +103,7 @@ def _waiting(alice: User, lot: Lot, route: Any, process_engineer: User) -> dict[
 
 def _book(user: User, code: str, state: BookingState, hours: float, **more: Any) -> Booking:
     """A two-hour booking that starts `hours` from now, and its claim."""
+    assert user.company is not None
     starts_at = (timezone.now() + timedelta(hours=hours)).replace(minute=0, second=0, microsecond=0)
     times = {"starts_at": starts_at, "ends_at": starts_at + timedelta(hours=2)}
     booking = Booking.objects.create(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
+from playwright.sync_api import Response
 
 from tests.e2e.facility import Facility
 from tests.e2e.pages import ALICE, NO_PAGE, PAGES, Page
@@ -21,7 +22,8 @@ CASES = [(name, page) for name, pages in PAGES.items() for page in pages]
 def case_id(case: object) -> str:
     if isinstance(case, Page):
         values = "-".join(str(value) for value in case.arguments.values())
-        return f"{case.who.split('@')[0] or 'nobody'}{values and '-'}{values}{case.query}"
+        who = case.who.split("@")[0] or "nobody"
+        return "-".join(part for part in (who, values, case.query) if part)
     return str(case)
 
 
@@ -65,13 +67,12 @@ def test_scripts_stay_small(name: str, page: Page, visitor: Visitor, facility: F
     """The heaviest page's scripts stay below 100 kB, compressed as a server would send them."""
     opened = visitor.context(page.who, "ko", "light").new_page()
     sizes: dict[str, int] = {}
-    opened.on(
-        "response",
-        lambda answer: (
-            answer.request.resource_type == "script"
-            and sizes.update({answer.url: len(gzip.compress(answer.body()))})
-        ),
-    )
+
+    def weigh(answer: Response) -> None:
+        if answer.request.resource_type == "script":
+            sizes[answer.url] = len(gzip.compress(answer.body()))
+
+    opened.on("response", weigh)
     opened.goto(visitor.site.url + page.path(name, facility), wait_until="networkidle")
     opened.close()
     assert sum(sizes.values()) < SCRIPT_LIMIT, sizes

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import axe_playwright_python
-from playwright.sync_api import Browser, BrowserContext, Page, Request
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Response
 
 from tests.e2e.site import Site
 
@@ -60,14 +60,11 @@ class Visit:
         self.page.on("console", lambda said: self._console(said.type, said.text))
         self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
         self.page.on("request", lambda request: self._request(request, origin))
-        self.page.on(
-            "response",
-            lambda answer: (
-                answer.status >= 400
-                and not answer.request.is_navigation_request()
-                and self.complaints.append(f"{answer.status} {answer.url}")
-            ),
-        )
+        self.page.on("response", self._response)
+
+    def _response(self, answer: Response) -> None:
+        if answer.status >= 400 and not answer.request.is_navigation_request():
+            self.complaints.append(f"{answer.status} {answer.url}")
 
     def _console(self, kind: str, text: str) -> None:
         # A page that is an error by design says so in the console; its status is checked apart.

@@ -78,6 +78,7 @@ def state_reason(reason: str) -> str:
     return {
         "emergency stop": _("emergency stop"),
         "emergency stop cleared": _("emergency stop cleared"),
+        "demo facility opened": _("demo facility opened"),
     }.get(reason, reason)
 
 
