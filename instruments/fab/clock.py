@@ -26,14 +26,6 @@ class FabClock:
         self._before, self._since = self.now(), time.monotonic()
         self.scale = scale
 
-    def set_scale(self, scale: float) -> None:
-        """Run at another speed from now on; the physical time does not jump."""
-        if not scale > 0:
-            raise ValueError(f"the clock scale must be positive, not {scale}")
-        now = self.now()
-        self.scale = scale
-        self._origin = time.monotonic() - now / scale
-
     def host_seconds(self, physical: float) -> float:
         """What `physical` seconds are on the host's clock."""
         return physical / self.scale

@@ -222,10 +222,6 @@ class FabControl:
         """Let `scale` physical seconds pass in one second of the host from now on."""
         self._call("rescale", scale=scale)
 
-    def set_scale(self, scale: float) -> None:
-        """Physical seconds per second of the host, from now on."""
-        self._call("set_scale", scale=scale)
-
     def double_exposures(self) -> int:
         """How often a wafer was exposed again in the same layer: what must stay 0."""
         return int(self._call("double_exposures"))
