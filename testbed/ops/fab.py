@@ -53,6 +53,7 @@ class Configuration(TypedDict):
     """What `python -m instruments.fab --config` reads."""
 
     control_port: int
+    memory_file: str
     scale: float
     seed: int
     tools: list[ToolEntry]
@@ -73,6 +74,8 @@ def configure(data: Path, *, scale: float) -> Configuration:
     tools = [_tool_entry(tool, index, ports) for index, tool in enumerate(CONNECTED)]
     configuration: Configuration = {
         "control_port": ports.take("control"),
+        # Wafers and job logs outlive the fab's process, as they would a power cut.
+        "memory_file": str(data / "fab-memory.json"),
         "scale": scale,
         "seed": SEED,
         "tools": tools,
