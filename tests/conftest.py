@@ -15,7 +15,14 @@ from testbed.people.models import Company, Role, Sector, SizeClass, User
 from testbed.tools import states
 from testbed.tools.models import Area, Cell, ContaminationClass, E10State, Tool
 
+pytest_plugins = ["tests.world"]
 PASSWORD = "a long enough sentence"
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Any) -> None:
+    """A hash that is meant to be slow would take most of the tests' time."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def make_user(email: str, role: Role, company: Company | None = None) -> User:

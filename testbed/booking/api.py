@@ -28,6 +28,7 @@ from testbed.booking.request import gather, price
 from testbed.booking.rules import RuleBook, check_all, refusing
 from testbed.booking.slots import find_slots, nearest
 from testbed.booking.timeline import midnight, timeline
+from testbed.people.permissions import demand
 from testbed.people.visitor import person
 from testbed.tools.models import Tool
 
@@ -231,6 +232,7 @@ class Refuse(APIView):
     )
     def post(self, request: Request, pk: int) -> Response:
         booking = one_booking(request, pk)
+        demand(person(request), "approve_booking")
         reason = checked(shapes.ReasonSerializer, request.data, request)["reason"]
         return shown(
             request, decisions.refuse(actor=person(request), booking=booking, reason=reason)

@@ -1,0 +1,181 @@
+"""What company A owns, one of each kind, for tests that walk over everything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from django.urls import get_resolver
+from django.utils import timezone
+
+from instruments.jobs import Done, TraceBlock
+from testbed.booking.models import Allocation, AllocationKind, Booking, BookingState
+from testbed.material.check_in import check_in
+from testbed.material.models import Carrier, Lot
+from testbed.material.register import register
+from testbed.people.models import User
+from testbed.process import versions
+from testbed.process.models import Operation, Recipe, RecipeVersion, Route
+from testbed.runs.models import Run, RunWafer, Step, Traveler
+from testbed.runs.states import RunState
+from testbed.runs.store import keep
+from testbed.tools.models import Tool
+
+CD_RECIPE = {"target_nm": 40.0, "landing_v": 500.0, "dose_pc": 10.0, "fields": "full"}
+
+
+@dataclass
+class World:
+    """One of each: company A's (alice's) things, and the tool they are on."""
+
+    lot: Lot
+    recipe: Recipe
+    version: RecipeVersion
+    booking: Booking
+    held: Booking
+    traveler: Traveler
+    run: Run
+    step: Step
+    tool: Tool
+
+    def arguments(self, name: str) -> dict[str, Any]:
+        """Values for the path arguments of the route called `name`."""
+        return {key: self._argument(name, key) for key in _argument_names(name)}
+
+    def _argument(self, name: str, key: str) -> Any:
+        fixed: dict[str, Any] = {
+            "number": self.version.number,
+            "verb": "submit",
+            "slot": 1,
+            "key": "dose",
+            "uidb36": "1",
+            "rest": "no/such/thing",
+            "seq": self.step.seq,
+        }
+        if name == "account_reset_password_from_key":
+            return {"uidb36": "1", "key": "abc-123"}[key]
+        if key in fixed:
+            return fixed[key]
+        owner = next(thing for part, thing in self._by_name().items() if part in name)
+        return getattr(owner, key)
+
+    def _by_name(self) -> dict[str, Any]:
+        """The first part found in a route's name tells whose key it wants."""
+        return {
+            "recipe": self.recipe,
+            "hold": self.held,
+            "extend": self.held,
+            "api_submit": self.held,
+            "approve": self.booking,
+            "refuse": self.booking,
+            "cancel": self.booking,
+            "finish": self.booking,
+            "booking": self.booking,
+            "lot": self.lot,
+            "wafer": self.lot,
+            "traveler": self.traveler,
+            "process_window": self.traveler,
+            "result": self.traveler,
+            "tool": self.tool,
+            "trace": self.run,
+            "site": self.run,
+            "run": self.run,
+        }
+
+
+def _argument_names(name: str) -> list[str]:
+    """The path arguments of a route, by its name."""
+    for candidates, _pattern, _defaults, _converters in _possibilities(get_resolver(), name):
+        return list(candidates[0][1])
+    return []
+
+
+def _possibilities(resolver: Any, name: str) -> list[Any]:
+    return list(resolver.reverse_dict.getlist(name))
+
+
+def make_recipe(author: User, signer: User, code: str = "own-cd") -> RecipeVersion:
+    """A signed CD recipe; the company's when `author` is a company's engineer."""
+    recipe = versions.create_recipe(actor=author, code=code, title="CD", tool_kind="cd_sem")
+    version = versions.write_version(actor=author, recipe=recipe, body=CD_RECIPE)
+    versions.submit(actor=author, version=version)
+    return versions.approve(actor=signer, version=version)
+
+
+def make_booking(user: User, tool: Tool, state: BookingState, hours: float, **more: Any) -> Booking:
+    """A one-hour booking that starts `hours` from now, with its claim on the tool."""
+    starts_at = timezone.now() + timedelta(hours=hours)
+    assert user.company is not None
+    booking = Booking.objects.create(
+        company=user.company,
+        booked_by=user,
+        state=state,
+        starts_at=starts_at,
+        ends_at=starts_at + timedelta(hours=1),
+        hold_expires_at=timezone.now() + timedelta(minutes=10),
+        **more,
+    )
+    Allocation.objects.create(
+        tool=tool,
+        booking=booking,
+        kind=AllocationKind.BOOKING,
+        starts_at=booking.starts_at,
+        ends_at=booking.ends_at,
+    )
+    return booking
+
+
+@pytest.fixture
+def world(alice: User, technician: User, process_engineer: User, cd_sem: Tool) -> World:
+    """Company A with a lot in the facility, bookings, and a run that is done."""
+    version = make_recipe(alice, process_engineer)
+    route = Route.objects.create(code="cd-only", name_ko="CD 측정", name_en="CD only")
+    operation = Operation.objects.create(
+        route=route,
+        position=1,
+        name_ko="CD 측정",
+        name_en="Measure CD",
+        tool_kind="cd_sem",
+        recipe=version.recipe,
+        is_measurement=True,
+    )
+    lot = register(actor=alice, product="resist", code="LOT-A", wafer_count=3)
+    check_in(actor=technician, lot=lot, carrier=Carrier.objects.create(code="FOUP-01"))
+    booking = make_booking(
+        alice, cd_sem, BookingState.CONFIRMED, -0.5, lot=lot, route=route, wafer_count=3
+    )
+    held = make_booking(alice, cd_sem, BookingState.HELD, 3)
+    traveler = Traveler.objects.create(lot=lot, route=route)
+    now = timezone.now()
+    run = Run.objects.create(
+        traveler=traveler,
+        operation=operation,
+        booking=booking,
+        company=lot.company,
+        tool=cd_sem,
+        recipe_version=version,
+        recipe_sha256=version.sha256,
+        state=RunState.COMPLETED,
+        started_by=technician,
+        started_at=now - timedelta(minutes=10),
+        ended_at=now - timedelta(minutes=5),
+    )
+    wafer = lot.wafers.get(slot=1)
+    RunWafer.objects.create(run=run, wafer=wafer)
+    step = Step.objects.create(
+        run=run,
+        seq=1,
+        kind="measure",
+        title="Measure",
+        wafer=wafer,
+        slot=1,
+        after_unknown="repeat",
+        state="done",
+        ended_at=now,
+    )
+    samples = np.linspace(29.0, 31.0, 100, dtype=np.float32)
+    keep(step, Done(traces=(TraceBlock("dose", "mJ/cm²", 0.0, 0.1, samples),)))
+    return World(lot, version.recipe, version, booking, held, traveler, run, step, cd_sem)
