@@ -138,6 +138,7 @@ class _Turn:
         at_rest = self.step is None or self.step.state == StepState.PENDING
         if self.session.is_new and at_rest and not self.held.taken_over:
             self._read(self.tool.safe)
+            moves.note_safe(self.held, self.run, None)
         if not self.run.tool_identity:
             identity = self._read(self.tool.connect)
             if self.run.state == RunState.QUEUED:
@@ -152,6 +153,7 @@ class _Turn:
     def _carry_out(self, step: Step) -> None:
         was = step.state
         if was == StepState.PENDING:
+            self._prepare(step)
             moves.intend(self.held, self.run, step)
         elif step.after_unknown == "repeat" and (self.held.taken_over or was == StepState.UNKNOWN):
             # The measurement before was lost or ended: the next one needs a token of its own.
@@ -164,6 +166,41 @@ class _Turn:
             self._follow(trial, step, so_far)
         else:
             self._follow(trial, step, trial.start(ask_first=was != StepState.PENDING))
+
+    def _prepare(self, step: Step) -> None:
+        """Before a wafer's first step: carrier and settings must still be as this run set them.
+
+        A tool that lost its power, or its carrier, in between would work with its defaults.
+        """
+        if step.wafer_id is None or step.attempts:
+            return
+        touched = self.run.steps.filter(wafer=step.wafer_id, state=StepState.DONE)
+        if touched.exists():
+            return
+        setup = self.run.steps.filter(
+            wafer=None, after_unknown="verify", state=StepState.DONE, seq__lt=step.seq
+        )
+        for before in setup.order_by("seq"):
+            self._restore(before)
+
+    def _restore(self, step: Step) -> None:
+        """Do a set-up step again when the tool no longer shows what it left."""
+        trial = Attempt(
+            self.program, self.tool, step, pause=self.watch.rest,
+            on_trouble=lambda e: moves.try_again(self.held, self.run, step, e, fresh=False),
+            on_answer=lambda *words: None,
+        )  # fmt: skip
+        outcome = trial.look()
+        if isinstance(outcome, Done):
+            return
+        if isinstance(outcome, NotStarted):
+            moves.note_restored(self.held, self.run, step)
+            outcome = trial.start(ask_first=False)
+        while isinstance(outcome, Progress):
+            self.watch.rest(outcome.poll_after_s)
+            outcome = trial.poll(outcome)
+        if not isinstance(outcome, Done):
+            self._finish(step, outcome)
 
     def _trial(self, step: Step) -> Attempt:
         return Attempt(

@@ -58,6 +58,7 @@ SENTENCES: dict[str, StrOrPromise] = {
     "step.failed": _("Step %(step)s failed: %(error)s"),
     "step.unknown": _("The outcome of step %(step)s is unknown: %(error)s"),
     "step.again": _("Step %(step)s is tried again (attempt %(attempt)s): %(error)s"),
+    "step.restored": _("The tool had lost step %(step)s (%(title)s); it is done again."),
     "step.skipped": _("Steps left out: %(steps)s"),
     "step.marked_done": _("Step %(step)s was judged done by a person."),
 }

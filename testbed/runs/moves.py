@@ -143,6 +143,15 @@ def note_answer(held: Claim, run: Run, step: Step, says: str, message: str) -> N
         log.append(run=run, kind="tool.says", step=step.seq, says=says, message=message)
 
 
+def note_restored(held: Claim, run: Run, step: Step) -> None:
+    """A set-up step is done again, because the tool has lost what it left."""
+    with fenced(held):
+        log.append(
+            run=run, kind="step.restored", step=step.seq, title=step.title,
+            step_kind=step.kind, subject=subject_of(step),
+        )  # fmt: skip
+
+
 def park(held: Claim, run: Run) -> None:
     """Let go between two looks at a long step; the tool keeps working."""
     with fenced(held):
