@@ -26,6 +26,7 @@ from instruments.errors import (
     ConnectionLost,
     Garbled,
     InstrumentError,
+    LimitExceeded,
     NotConnected,
     Rejected,
     Timeout,
@@ -231,6 +232,8 @@ class Link:
     ) -> _Answer:
         if self.may_write is not None:
             self.may_write()
+        if not line.isascii():
+            raise LimitExceeded("command", line, None, None, "ASCII")
         allowed_s = timeout_s or self.timeout_s
         self._dirty = True
         began, clock = time.time(), time.perf_counter()

@@ -92,7 +92,12 @@ class ControlServer:
     def _deliver(
         self, carrier_id: str, wafers: Mapping[str, str], marks: Mapping[str, str] | None = None
     ) -> None:
-        self._now().deliver(
+        world = self._now()
+        for power in self._powers.values():
+            # Someone at the load port takes off what an idle tool no longer needs.
+            if power.tool.carrier_id == carrier_id and power.tool.running is None:
+                power.tool.execute("CARR:UND")
+        world.deliver(
             carrier_id,
             {int(slot): wafer_id for slot, wafer_id in wafers.items()},
             {int(slot): mark for slot, mark in (marks or {}).items()},
@@ -158,7 +163,11 @@ class FabControl:
         wafers: Mapping[int, str],
         marks: Mapping[int, str] | None = None,
     ) -> None:
-        """Put a carrier into the stocker, with wafers by slot; `marks` are map characters D X ?."""
+        """Put a carrier into the stocker, with wafers by slot; `marks` are map characters D X ?.
+
+        Wafers known by their ID keep their state. `ControlError` while a tool works on the
+        carrier.
+        """
         self._call("deliver", carrier_id=carrier_id, wafers=dict(wafers), marks=dict(marks or {}))
 
     def truth(self, of: str = "process") -> dict[str, float]:

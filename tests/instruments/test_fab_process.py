@@ -111,6 +111,14 @@ def test_control_answers_in_sentences(no_faults: Fab) -> None:
             call()
 
 
+def test_a_delivery_takes_the_carrier_off_an_idle_tool(fab: Fab) -> None:
+    carrier, wafers = fab.carrier()
+    tool = fab.tool("track")
+    tool.dock(carrier)
+    fab.control.deliver(carrier, {5: wafers[0].wafer_id})
+    assert tool.port()[0] == "EMPTY"
+
+
 def test_control_survives_nonsense(no_faults: Fab) -> None:
     address = ("127.0.0.1", no_faults.ports["control_port"])
     with socket.create_connection(address, timeout=2) as raw, raw.makefile("rb") as lines:

@@ -12,6 +12,7 @@ from types import FrameType
 
 import numpy as np
 import pytest
+import pyvisa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,17 +75,22 @@ def test_a_child_opens_its_own_session_and_spares_the_parents(link: Link) -> Non
     own = link.ask("*IDN?")
     child = os.fork()
     if child == 0:
+        right = False
         try:
             right = all(link.ask("LAY:DOSE:STAR?") == "30" for _ in range(100))
             link.close()
+            # What PyVISA does when an interpreter exits; it must not reach the parent's links.
+            pyvisa.ResourceManager("@py").close()
         finally:
             os._exit(0 if right else 1)
     answers = [link.ask("*IDN?") for _ in range(100)]
     _, status = os.waitpid(child, 0)
+    answers += [link.ask("*IDN?") for _ in range(20)]
     assert os.waitstatus_to_exitcode(status) == 0
     assert set(answers) == {own}
     assert link.ask("*IDN?") == own
-    assert sum(one.tx == "*IDN?" for one in link.exchanges) == 103
+    assert sum(one.tx == "*IDN?" for one in link.exchanges) == 123
+    assert not any(one.error for one in link.exchanges)
 
 
 def test_threads_get_their_own_answers(link: Link) -> None:
@@ -180,6 +186,13 @@ def test_limits_are_caught_before_the_wire(no_faults: Fab) -> None:
         tool.dose_start = 900  # type: ignore[attr-defined]
     assert (caught.value.low, caught.value.high, caught.value.unit) == (5, 100, "mJ/cm²")
     assert tool.link.exchanges == ()
+
+
+def test_a_command_that_is_no_ascii_is_never_sent(link: Link) -> None:
+    with pytest.raises(LimitExceeded):
+        link.command("LAY:KIND 균일")
+    assert not any("LAY" in one.tx for one in link.exchanges)
+    assert link.ask("LAY:KIND?") == "UNI"
 
 
 def test_clear_and_close_keep_the_link_usable(link: Link) -> None:

@@ -420,6 +420,7 @@ def test_a_power_cut_forgets_settings_and_keeps_the_job_log() -> None:
     ['JOB:STAR "a",1', 'JOB:STAR "b",1', "JOB:ABOR", "SAFE", "wait", "restart", "CARR:UND",
      'CARR:DOCK "F1"', "*RST", 'EXP:RET "R1"'],
 ), max_size=25))  # fmt: skip
+@unhurried
 def test_no_order_of_commands_exposes_under_one_token_twice(lines: list[str]) -> None:
     bench = Bench()
     bench.process("track", 'COAT:RES "R1"')
