@@ -30,7 +30,7 @@ class Page:
             key: getattr(facility, value[1:]) if str(value).startswith("@") else value
             for key, value in self.arguments.items()
         }
-        return reverse(name, kwargs=values) + self.query
+        return reverse(name, kwargs=values) + self.query.format(**vars(facility))
 
 
 PAGES: dict[str, list[Page]] = {
@@ -80,7 +80,7 @@ PAGES: dict[str, list[Page]] = {
     ],
     "approvals": [Page(ADMIN)],
     "runs": [Page(TECHNICIAN), Page(ALICE)],
-    "start_run": [Page(TECHNICIAN)],
+    "start_run": [Page(TECHNICIAN, query="?booking={booking}&operation=2")],
     "run": [
         Page(ALICE, {"pk": "@measurement"}),
         Page(TECHNICIAN, {"pk": "@exposure"}),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import urllib.request
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -15,6 +17,7 @@ from tests.e2e.site import Site
 Look = Literal["light", "dark"]
 WIDE = {"width": 1280, "height": 900}
 NARROW = {"width": 320, "height": 800}
+SCRIPT_LIMIT = 100_000
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 LISTEN = """
 window.__violations = [];
@@ -47,6 +50,13 @@ def axe_source() -> str:
     return AXE.read_text()
 
 
+@cache
+def compressed_size(url: str) -> int:
+    """Bytes of a script of the site, as gzip makes them."""
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own http
+        return len(gzip.compress(answer.read()))
+
+
 @dataclass
 class Visit:
     """One page opened once: its status and everything heard while it was open."""
@@ -54,6 +64,7 @@ class Visit:
     page: Page
     status: int = 0
     complaints: list[str] = field(default_factory=list)
+    scripts: set[str] = field(default_factory=set)
 
     def hear(self, origin: str) -> None:
         """Note console errors, script errors, failed and foreign requests."""
@@ -65,6 +76,14 @@ class Visit:
     def _response(self, answer: Response) -> None:
         if answer.status >= 400 and not answer.request.is_navigation_request():
             self.complaints.append(f"{answer.status} {answer.url}")
+        if answer.request.resource_type == "script":
+            self.scripts.add(answer.url)
+
+    def check_scripts(self) -> None:
+        """All scripts together stay below 100 kB, compressed as a server would send them."""
+        total = sum(compressed_size(url) for url in self.scripts)
+        if total >= SCRIPT_LIMIT:
+            self.complaints.append(f"{total} bytes of script: {', '.join(self.scripts)}")
 
     def _console(self, kind: str, text: str) -> None:
         # A page that is an error by design says so in the console; its status is checked apart.
