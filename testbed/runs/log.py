@@ -104,7 +104,7 @@ def plain(value: Any) -> Any:
     Raises ValueError for NaN and infinities, TypeError for what JSON does not know.
     """
     if isinstance(value, Mapping):
-        return {str(key): plain(part) for key, part in value.items()}
+        return {plain(str(key)): plain(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [plain(part) for part in value]
     if isinstance(value, float):

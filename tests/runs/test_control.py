@@ -1,0 +1,146 @@
+"""What people ask of a run, and what is offered for a held one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from testbed.people.models import User
+from testbed.refusals import Refusal
+from testbed.runs import control
+from testbed.runs.choices import choices
+from testbed.runs.models import Run, Step
+from testbed.runs.states import RunState, StepState
+from testbed.tools import states
+from tests.runs.floor import Floor
+
+WAY = {"intent": ["intent"], "sent": ["intent", "sent"], "pending": [],
+       "unknown": ["intent", "unknown"], "failed": ["intent", "failed"]}  # fmt: skip
+
+
+def held(floor: Floor, state: str, *, process: bool = True, **evidence: Any) -> Run:
+    """A run held at its first wafer's step (or at its trace step), in `state`."""
+    run = floor.start("coat")
+    step = run.steps.filter(wafer__isnull=False, is_process=process).order_by("seq")[0]
+    run.steps.filter(seq__lt=step.seq).update(state=StepState.INTENT)
+    run.steps.filter(seq__lt=step.seq).update(state=StepState.DONE)
+    for to in WAY[state]:
+        Step.objects.filter(pk=step.pk).update(state=to, attempts=1)
+    for to in ("setting_up", "running", "held"):
+        Run.objects.filter(pk=run.pk).update(state=to)
+    Run.objects.filter(pk=run.pk).update(evidence={"safe": True} | evidence)
+    run.refresh_from_db()
+    return run
+
+
+def codes(run: Run) -> list[str]:
+    return [choice.code for choice in choices(run)]
+
+
+@pytest.mark.parametrize(
+    ("state", "evidence", "expected"),
+    [
+        ("pending", {}, ["go_on", "skip_wafer", "abort"]),
+        ("unknown", {"tool_says": ""}, ["ask_again", "mark_done", "skip_wafer", "abort"]),
+        ("unknown", {"tool_says": "lost"}, ["ask_again", "mark_done", "skip_wafer", "abort"]),
+        ("unknown", {"tool_says": "not_started"}, ["start", "skip_wafer", "abort"]),
+        ("failed", {"tool_says": "failed"}, ["skip_wafer", "abort"]),
+        ("failed", {"safe": False}, ["skip_wafer", "abort", "close"]),
+    ],
+)
+def test_the_choices_come_from_the_evidence(
+    floor: Floor, state: str, evidence: dict[str, Any], expected: list[str]
+) -> None:
+    assert codes(held(floor, state, **evidence)) == expected
+
+
+def test_a_process_is_offered_again_only_if_the_tool_never_saw_it(floor: Floor) -> None:
+    for says in ("", "done", "running", "failed", "lost", "silent"):
+        run = held(floor, "unknown", tool_says=says)
+        assert not {"start", "repeat"} & set(codes(run))
+        Run.objects.filter(pk=run.pk).update(state="aborted")
+
+
+def test_what_changes_no_wafer_may_be_repeated(floor: Floor) -> None:
+    run = held(floor, "unknown", process=False)
+    assert codes(run) == ["repeat", "skip_step", "skip_wafer", "abort"]
+
+
+def test_a_decision_is_logged_with_who_why_and_the_evidence(floor: Floor) -> None:
+    run = held(floor, "unknown", tool_says="lost")
+    control.resolve(actor=floor.technician, run=run, choice="mark_done", note=" I looked ")
+    run.refresh_from_db()
+    assert run.state == RunState.RUNNING
+    event = run.events.get(kind="run.resolved")
+    assert event.actor == floor.technician
+    assert event.data["note"] == "I looked"
+    assert event.data["evidence"]["tool_says"] == "lost"
+
+
+def test_leaving_a_wafer_out_leaves_its_every_step_out(floor: Floor) -> None:
+    run = held(floor, "unknown")
+    control.resolve(actor=floor.technician, run=run, choice="skip_wafer", note="broken")
+    first = run.run_wafers.order_by("wafer__slot")[0]
+    assert first.state == "aborted"
+    assert set(run.steps.filter(wafer=first.wafer).values_list("state", flat=True)) == {"skipped"}
+    assert run.steps.filter(state="pending").exists()
+
+
+@pytest.mark.parametrize(
+    ("choice", "note", "code"),
+    [("repeat", "why", "not_a_choice"), ("mark_done", "  ", "note_missing"),
+     ("mark_done", "x" * 501, "note_missing")],
+)  # fmt: skip
+def test_a_decision_must_be_possible_and_have_a_reason(
+    floor: Floor, choice: str, note: str, code: str
+) -> None:
+    run = held(floor, "unknown")
+    with pytest.raises(Refusal, match=code):
+        control.resolve(actor=floor.technician, run=run, choice=choice, note=note)
+    run.refresh_from_db()
+    assert run.state == RunState.HELD
+
+
+def test_nothing_goes_on_while_the_emergency_stop_is_set(floor: Floor) -> None:
+    run = held(floor, "pending")
+    states.emergency_stop(actor=floor.technician, tool=run.tool)
+    with pytest.raises(Refusal, match="emergency_stop"):
+        control.resolve(actor=floor.technician, run=run, choice="go_on", note="now")
+
+
+def test_closing_without_the_tool_ends_the_run_at_once(floor: Floor) -> None:
+    run = held(floor, "unknown", safe=False)
+    control.resolve(actor=floor.technician, run=run, choice="close", note="made safe by hand")
+    run.refresh_from_db()
+    assert run.state == RunState.FAILED
+    assert not run.steps.filter(state__in=["pending", "unknown"]).exists()
+
+
+def test_companies_decide_nothing(floor: Floor, alice: User) -> None:
+    run = held(floor, "unknown")
+    for verb in (control.stop, control.abort):
+        with pytest.raises(Refusal, match="not_allowed"):
+            verb(actor=alice, run=run)
+    with pytest.raises(Refusal, match="not_allowed"):
+        control.resolve(actor=alice, run=run, choice="abort", note="no")
+
+
+def test_an_ended_run_takes_no_more_wishes(floor: Floor) -> None:
+    run = floor.start("coat")
+    Run.objects.filter(pk=run.pk).update(state="failed")
+    for verb in (control.stop, control.abort):
+        with pytest.raises(Refusal, match="run_not_open"):
+            verb(actor=floor.technician, run=run)
+
+
+def test_a_wish_said_twice_is_one_wish(floor: Floor, bells: list[tuple[str, int]]) -> None:
+    run = floor.start("coat")
+    control.stop(actor=floor.technician, run=run)
+    control.stop(actor=floor.technician, run=run)
+    control.abort(actor=floor.technician, run=run)
+    control.abort(actor=floor.technician, run=run)
+    control.stop(actor=floor.technician, run=run)
+    run.refresh_from_db()
+    assert run.ask == "abort"
+    assert run.events.filter(kind__endswith="_asked").count() == 2
