@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import generics, serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from django.http import HttpResponseBase
     from rest_framework.request import Request
 
-REFUSED = OpenApiResponse(description="{code, message, fields}")
 NAME = r"^[A-Za-z0-9_.-]+$"
 
 
@@ -52,7 +51,13 @@ class SiteSerializer(serializers.Serializer[Any]):
 
 
 class SiteQuery(serializers.Serializer[Any]):
-    key = serializers.RegexField(NAME, required=False, default=measurements.CD, max_length=40)
+    key = serializers.RegexField(
+        NAME,
+        required=False,
+        default=measurements.CD,
+        max_length=40,
+        help_text="what was measured: cd, lwr, …",
+    )
 
 
 class CurveSerializer(serializers.Serializer[Any]):
@@ -156,13 +161,10 @@ class RunSites(generics.GenericAPIView[Any]):
 
     serializer_class = SiteSerializer
 
-    @extend_schema(
-        parameters=[OpenApiParameter("key", str, description="what was measured: cd, lwr, …")],
-        responses={200: SiteSerializer(many=True), 400: REFUSED, 404: REFUSED},
-    )
+    @extend_schema(parameters=[SiteQuery], responses={200: SiteSerializer(many=True)})
     def get(self, request: Request, pk: int) -> Response:
         run = _run(request, pk)
-        query = SiteQuery(data=request.query_params)
+        query = SiteQuery(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         page = self.paginate_queryset(measurements.sites(run, key=query.validated_data["key"]))
         return self.get_paginated_response(SiteSerializer(page, many=True).data)
@@ -171,9 +173,7 @@ class RunSites(generics.GenericAPIView[Any]):
 class RunSitesCsv(APIView):
     """Every place a run measured, as CSV."""
 
-    @extend_schema(
-        responses={(200, "text/csv"): OpenApiTypes.STR, 404: REFUSED},
-    )
+    @extend_schema(responses={(200, "text/csv"): OpenApiTypes.STR})
     def get(self, request: Request, pk: int) -> HttpResponseBase:
         return sites_download(_run(request, pk))
 
@@ -183,7 +183,7 @@ class RunTraces(generics.GenericAPIView[Any]):
 
     serializer_class = CurveSerializer
 
-    @extend_schema(responses={200: CurveSerializer(many=True), 404: REFUSED})
+    @extend_schema(responses={200: CurveSerializer(many=True)})
     def get(self, request: Request, pk: int) -> Response:
         page = self.paginate_queryset(traces.curves(_run(request, pk)))
         return self.get_paginated_response(CurveSerializer(page, many=True).data)
@@ -195,11 +195,11 @@ class RunTrace(APIView):
 
     @extend_schema(
         parameters=[EnvelopeQuery],
-        responses={200: EnvelopeSerializer, 400: REFUSED, 404: REFUSED, 409: REFUSED},
+        responses={200: EnvelopeSerializer, 409: OpenApiResponse(description="damaged on disk")},
     )
     def get(self, request: Request, pk: int, key: str) -> Response:
         run = _run(request, pk)
-        query = EnvelopeQuery(data=request.query_params)
+        query = EnvelopeQuery(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         asked = query.validated_data
         curve = _curve(run, key, asked.get("wafer"))
@@ -240,7 +240,12 @@ def _envelope(curve: traces.Curve, found: Envelope) -> dict[str, Any]:
 class TravelerWindow(APIView):
     """The process window of a traveler's focus-exposure matrix, with 95 % intervals."""
 
-    @extend_schema(responses={200: ProcessWindowSerializer, 404: REFUSED, 409: REFUSED})
+    @extend_schema(
+        responses={
+            200: ProcessWindowSerializer,
+            409: OpenApiResponse(description="not measured yet, or too little to say"),
+        }
+    )
     def get(self, request: Request, pk: int) -> Response:
         traveler = get_object_or_404(
             Traveler.objects.visible_to(request.user).select_related("lot", "route"), pk=pk

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import perm
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ Term = tuple[int, int]
 
 RADIUS_MM = 150.0
 HUBER, BISQUARE = 1.345, 4.685
+ASIDE = 0.1  # bisquare weight below which a site is set aside: about 3.9 sigma
 LADDER: tuple[tuple[Term, ...], ...] = (
     ((0, 0), (1, 0), (2, 0), (0, 1), (0, 2), (1, 1), (1, 2)),
     ((0, 3), (0, 4)),
@@ -140,13 +142,30 @@ class Surface:
     def at(self, e: Array | float, f: Array | float, de: int = 0, df: int = 0) -> Array:
         """CD nm, or its `de`-th and `df`-th derivative, at scaled coordinates that broadcast."""
         e, f = np.asarray(e, dtype=float), np.asarray(f, dtype=float)
-        total = np.zeros(np.broadcast_shapes(e.shape, f.shape))
-        for (i, j), a in zip(self.terms, self.coef, strict=True):
-            if i >= de and j >= df:
-                total = total + a * _falling(i, de) * _falling(j, df) * e ** (i - de) * f ** (
-                    j - df
-                )
-        return total
+        total: Array = np.zeros(np.broadcast_shapes(e.shape, f.shape))
+        for row in self._derived(de, df)[::-1]:
+            inner: Array = np.zeros(f.shape)
+            for a in row[::-1]:
+                inner = inner * f + a
+            total = total * e + inner
+        return np.asarray(total)
+
+    def _derived(self, de: int, df: int) -> list[list[float]]:
+        """Coefficients of the derivative by powers of e and f, for Horner's scheme; kept."""
+        grid = self._grids.get((de, df))
+        if grid is None:
+            high_e = max([i for i, _j in self.terms] + [de])
+            high_f = max([j for _i, j in self.terms] + [df])
+            grid = [[0.0] * (high_f - df + 1) for _i in range(high_e - de + 1)]
+            for (i, j), a in zip(self.terms, self.coef.tolist(), strict=True):
+                if i >= de and j >= df:
+                    grid[i - de][j - df] = a * perm(i, de) * perm(j, df)
+            self._grids[de, df] = grid
+        return grid
+
+    @cached_property
+    def _grids(self) -> dict[tuple[int, int], list[list[float]]]:
+        return {}
 
     def cd(self, dose: Array | float, focus: Array | float) -> Array:
         """CD nm at dose mJ/cm2 and focus nm."""
@@ -155,13 +174,6 @@ class Surface:
     def moved(self, step: Array) -> Surface:
         """The surface with its coefficients moved by `step` (k,)."""
         return replace(self, coef=self.coef + step)
-
-
-def _falling(power: int, times: int) -> float:
-    product = 1.0
-    for k in range(times):
-        product *= power - k
-    return product
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +189,7 @@ class Part:
 class Fit:
     """A fitted surface, where its uncertainty comes from, and what is left over.
 
-    sigma_nm: robust spread of one site; weights (n,) of the last iteration, below 0.1 = set aside.
+    sigma_nm: robust spread of one site; weights (n,): 1 believed, 0 set aside.
     """
 
     surface: Surface
@@ -190,7 +202,7 @@ class Fit:
     @property
     def set_aside(self) -> int:
         """How many sites the robust fit did not believe."""
-        return int((self.weights < 0.1).sum())
+        return int((self.weights == 0).sum())
 
 
 def design(terms: Sequence[Term], e: Array, f: Array) -> Array:
@@ -199,7 +211,7 @@ def design(terms: Sequence[Term], e: Array, f: Array) -> Array:
 
 
 def fit(matrix: Matrix, signature: Signature | None = None) -> Fit:
-    """Fit the Bossung surface; the number of terms is chosen by AICc over the places' means.
+    """Fit the Bossung surface; the number of terms is chosen by Schwarz's criterion.
 
     Raises Unsupported when there are fewer than 3 dose or 4 focus levels, or too few places.
     """
@@ -227,7 +239,7 @@ def _blank_surface(doses: Array, focuses: Array) -> Surface:
 
 
 def _candidates(matrix: Matrix, blank: Surface) -> list[tuple[float, Fit]]:
-    """(AICc, fit) of every rung of the ladder that the matrix can carry."""
+    """(criterion, fit) of every rung of the ladder that the matrix can carry."""
     e, f = blank.e(matrix.dose), blank.f(matrix.focus)
     found: list[tuple[float, Fit]] = []
     terms: tuple[Term, ...] = ()
@@ -236,7 +248,7 @@ def _candidates(matrix: Matrix, blank: Surface) -> list[tuple[float, Fit]]:
         if not _can_carry(matrix, terms, design(terms, e, f)):
             break
         fitted = _robust(matrix, replace(blank, terms=terms), design(terms, e, f))
-        found.append((_aicc(matrix, fitted), fitted))
+        found.append((_bic(matrix, fitted), fitted))
     return found
 
 
@@ -265,6 +277,10 @@ def _robust(matrix: Matrix, surface: Surface, x: Array, rounds: int = 40) -> Fit
         weights = _huber(inner / scale) if number < 5 else _bisquare(inner / scale)
         if number > 6 and np.allclose(coef, before, rtol=1e-7, atol=1e-7):
             break
+    # Who is believed is decided robustly; the believed are then weighed alike, so that their
+    # spread is not understated.
+    weights = (weights >= ASIDE).astype(np.float64)
+    coef = _weighted(x, matrix.cd - offset[matrix.wafer_index], weights)
     return Fit(
         surface=replace(surface, coef=coef),
         parts=(),
@@ -299,15 +315,15 @@ def _bisquare(z: Array) -> Array:
     return np.clip(1 - (z / BISQUARE) ** 2, 0, None) ** 2
 
 
-def _aicc(matrix: Matrix, fitted: Fit) -> float:
-    """Akaike's criterion, small-sample form, over the places' mean residuals."""
+def _bic(matrix: Matrix, fitted: Fit) -> float:
+    """Schwarz's criterion, small-sample form (McQuarrie 1999), over the places' mean residuals."""
     means = _group_mean(fitted.residuals, fitted.weights, matrix.place)
-    believed = np.bincount(matrix.place, fitted.weights) > 0.1
+    believed = np.bincount(matrix.place, fitted.weights) > 0
     n, k = int(believed.sum()), len(fitted.surface.terms) + 1
-    if n <= k + 1:
+    if n <= k + 2:
         return np.inf
     square = max(float((means[believed] ** 2).mean()), 1e-18)
-    return float(n * np.log(square) + 2 * k + 2 * k * (k + 1) / (n - k - 1))
+    return float(n * np.log(square) + k * np.log(n) * n / (n - k - 2))
 
 
 def _with_parts(matrix: Matrix, fitted: Fit, signature: Signature) -> Fit:
@@ -345,7 +361,7 @@ def _variances(matrix: Matrix, fitted: Fit) -> tuple[float, float]:
     weights, wafer, place = fitted.weights, matrix.wafer_index, matrix.place
     inner = fitted.residuals - _group_mean(fitted.residuals, weights, wafer)[wafer]
     means = _group_mean(inner, weights, place)
-    believed = np.bincount(place, weights) > 0.1
+    believed = np.bincount(place, weights) > 0
     free = max(int(believed.sum()) - len(fitted.surface.terms), 1)
     place_variance = float((means[believed] ** 2).sum() / free)
     spare = weights.sum() - believed.sum() - matrix.wafers + 1
@@ -379,7 +395,7 @@ def _wafer_part(
 
 def _place_part(matrix: Matrix, fitted: Fit, x: Array, variance: float) -> Part:
     """What repeats at the same place of every wafer does not average out over wafers."""
-    seen = np.bincount(matrix.place, fitted.weights) > 0.1
+    seen = np.bincount(matrix.place, fitted.weights) > 0
     first = np.unique(matrix.place, return_index=True)[1][seen]
     means = x[first]
     free = max(int(seen.sum()) - means.shape[1], 1)

@@ -20,6 +20,7 @@ from testbed.results.surface_reading import (
     LATITUDE_PERCENT,
     SurfaceReading,
     rectangles,
+    widest_at,
 )
 
 CONFIDENCE = 0.95
@@ -171,7 +172,7 @@ def _window(
         isofocal_dose=_estimate(values[4], halves[4], "mJ/cm²") if shown["isofocal"] else None,
         residual_sigma_nm=fitted.sigma_nm,
         widest=_widest(focus, low, high, found),
-        at_latitude=_at_latitude(focus, low, high, found),
+        at_latitude=_at_latitude(focus, low, high),
         focus=focus,
         upper_dose=high,
         lower_dose=low,
@@ -218,17 +219,12 @@ def _widest(focus: Array, low: Array, high: Array, found: Found) -> Rectangle | 
     return _rectangle(focus, low, high, width, first) if area > 0 else None
 
 
-def _at_latitude(focus: Array, low: Array, high: Array, found: Found) -> Rectangle | None:
-    """The widest rectangle with at least `LATITUDE_PERCENT`, cut to exactly that."""
-    fitting = [
-        (width, first) for width, (best, first) in enumerate(found) if best >= LATITUDE_PERCENT
-    ]
-    if not fitting:
+def _at_latitude(focus: Array, low: Array, high: Array) -> Rectangle | None:
+    """The rectangle of exactly `LATITUDE_PERCENT` with the widest focus range."""
+    reach = widest_at(focus, low, high, LATITUDE_PERCENT)
+    if reach is None:
         return None
-    whole = _rectangle(focus, low, high, *max(fitting))
-    middle = (whole.dose_low + whole.dose_high) / 2
-    half = middle * LATITUDE_PERCENT / 200
-    return Rectangle(whole.focus_low, whole.focus_high, middle - half, middle + half)
+    return Rectangle(reach.focus_low, reach.focus_high, reach.dose_low, reach.dose_high)
 
 
 def _rectangle(focus: Array, low: Array, high: Array, width: int, first: int) -> Rectangle:

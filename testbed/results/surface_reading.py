@@ -13,7 +13,7 @@ import numpy as np
 from testbed.results.bossung import Array, Surface, Unsupported
 
 LATITUDE_PERCENT = 10.0
-FOCUS_NODES, DOSE_NODES = 161, 201
+FOCUS_NODES, DOSE_NODES, DOSE_GRID = 121, 161, 41
 BEYOND = 0.25  # how far past the measured range a disturbed surface may be read, half ranges
 
 
@@ -165,7 +165,7 @@ def _newton_point(
 def _newton_dose(surface: Surface, level: float, start: Array, f: Array) -> Array:
     """Scaled log dose (m,) where CD is `level` at each `f` (m,), from `start` (m,)."""
     e = start.copy()
-    for _round in range(6):
+    for _round in range(4):
         slope = surface.at(e, f, de=1)
         step = (surface.at(e, f) - level) / np.where(np.abs(slope) < 1e-9, np.nan, slope)
         e = e - np.clip(step, -0.25, 0.25)
@@ -201,13 +201,63 @@ def rectangles(focus: Array, low: Array, high: Array) -> list[tuple[float, int]]
     return found
 
 
+@dataclass(frozen=True)
+class Reach:
+    """The widest focus range (nm) that one range of doses (mJ/cm2) keeps within the limits."""
+
+    focus_low: float
+    focus_high: float
+    dose_low: float
+    dose_high: float
+
+
 def depth_at(focus: Array, low: Array, high: Array, percent: float = LATITUDE_PERCENT) -> float:
     """Focus width nm of the widest rectangle of `percent` exposure latitude; 0 when none fits."""
-    latitude = [best for best, _first in rectangles(focus, low, high)]
-    last = max((width for width, best in enumerate(latitude) if best >= percent), default=-1)
-    if last < 0:
-        return 0.0
-    step = float(focus[1] - focus[0])
-    if last + 1 == focus.size or not np.isfinite(latitude[last + 1]):
-        return last * step
-    return step * (last + (latitude[last] - percent) / (latitude[last] - latitude[last + 1]))
+    reach = widest_at(focus, low, high, percent)
+    return 0.0 if reach is None else reach.focus_high - reach.focus_low
+
+
+def widest_at(focus: Array, low: Array, high: Array, percent: float) -> Reach | None:
+    """The rectangle of `percent` latitude with the widest focus range; None when none fits.
+
+    `focus`, `low`, `high` have shape (m,). The lower dose is searched on a grid, then on a finer
+    one; where a range ends between two nodes is found by straight lines.
+    """
+    ratio = (1 + percent / 200) / (1 - percent / 200)
+    room = np.where(np.isfinite(low) & np.isfinite(high), high / ratio - low, -np.inf)
+    peak = int(room.argmax())
+    if not room[peak] > 0:
+        return None
+    bottom, top = float(np.nanmin(low)), float(np.nanmax(high)) / ratio
+    for _round in range(2):
+        doses = np.linspace(bottom, top, DOSE_GRID)
+        left, right = _ends(focus, low, high / ratio, doses, peak)
+        best = int((right - left).argmax())
+        bottom, top = doses[max(best - 1, 0)], doses[min(best + 1, DOSE_GRID - 1)]
+    dose = float(doses[best])
+    return Reach(float(left[best]), float(right[best]), dose, dose * ratio)
+
+
+def _ends(focus: Array, low: Array, high: Array, doses: Array, peak: int) -> tuple[Array, Array]:
+    """For each dose (k,), the ends (k,) of the focus range around `peak` where low <= dose <= high.
+
+    Both ends are the peak's focus where the dose does not fit even there.
+    """
+    slack = np.minimum(doses[:, None] - low[None, :], high[None, :] - doses[:, None])
+    slack = np.where(np.isfinite(slack), slack, -np.inf)
+    right = _reach_of(slack[:, peak:], focus[peak:])
+    left = _reach_of(slack[:, peak::-1], focus[peak::-1])
+    return left, right
+
+
+def _reach_of(slack: Array, focus: Array) -> Array:
+    """Focus (k,) where `slack` (k, m) first falls below zero along its rows."""
+    bad = slack < 0
+    first = np.where(bad.any(axis=1), bad.argmax(axis=1), slack.shape[1])
+    inside = np.clip(first - 1, 0, slack.shape[1] - 1)
+    after = np.clip(first, 0, slack.shape[1] - 1)
+    rows = np.arange(slack.shape[0])
+    here, there = slack[rows, inside], slack[rows, after]
+    usable = (first > 0) & (after > inside) & np.isfinite(there)
+    share = np.where(usable, here / np.where(usable, here - there, 1.0), 0.0)
+    return np.asarray(focus[inside] + share * (focus[after] - focus[inside]))

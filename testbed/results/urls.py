@@ -7,6 +7,6 @@ urlpatterns = [
     path("results/<int:pk>/", views.traveler, name="result"),
     path("lots/<slug:code>/wafers/<int:slot>/", views.wafer, name="wafer"),
     path("runs/<int:pk>/traces/", views.run_traces, name="run_traces"),
-    path("runs/<int:pk>/traces.csv", views.traces_csv, name="run_traces_csv"),
+    path("runs/<int:pk>/traces/<slug:key>.csv", views.trace_csv, name="run_trace_csv"),
     path("runs/<int:pk>/sites.csv", views.sites_csv, name="run_sites_csv"),
 ]

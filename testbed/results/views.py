@@ -236,19 +236,21 @@ def _pane(run: Run, curve: traces.Curve) -> dict[str, Any]:
 
 @require_GET
 @login_required
-def traces_csv(request: HttpRequest, pk: int) -> HttpResponseBase:
-    """Every sample of one curve: ?key= and, for a wafer's curve, ?wafer= (slot)."""
+def trace_csv(request: HttpRequest, pk: int, key: str) -> HttpResponseBase:
+    """Every sample of one curve of the wafer in ?wafer= (slot); without it, the first wafer's."""
     run = get_object_or_404(Run.objects.visible_to(request.user), pk=pk)
-    key, text = request.GET.get("key", "").replace("\0", ""), request.GET.get("wafer", "")
-    if text and not (text.isdecimal() and len(text) <= 2):
+    found = [curve for curve in traces.curves(run) if curve.key == key]
+    slot = _chosen(request.GET.get("wafer"), [c.slot for c in found if c.slot is not None])
+    curve = next((each for each in found if each.slot == slot), None)
+    if curve is None:
         raise Http404
-    blocks = traces.blocks(run, key=key, slot=int(text) if text else None)
-    first = blocks.first()
-    if first is None:
-        raise Http404
-    header = ("time_s" if key not in traces.ALONG_NM else "position_nm", f"{key} ({first.unit})")
-    name = f"{run}-{'w' + text.zfill(2) + '-' if text else ''}{first.key}.csv"
-    return download(_plain(name), header, traces.rows_of(blocks))
+    blocks = traces.blocks(run, key=key, slot=slot)
+    header = (
+        f"{'time' if curve.along == 's' else 'position'}_{curve.along}",
+        f"{key} ({curve.unit})",
+    )
+    wafer_part = "" if slot is None else f"w{slot:02d}-"
+    return download(_plain(f"{run}-{wafer_part}{key}.csv"), header, traces.rows_of(blocks))
 
 
 @require_GET

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.urls import path
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import generics, serializers
 from rest_framework.response import Response
@@ -24,10 +25,9 @@ if TYPE_CHECKING:
     from testbed.usage.e10 import StateSeconds
     from testbed.usage.period import Period
 
-REFUSED = OpenApiResponse(description="{code, message, fields}")
 DAYS = [
-    OpenApiParameter("from", str, description="first day, KST, as 2026-01-31"),
-    OpenApiParameter("to", str, description="last day, KST, inclusive"),
+    OpenApiParameter("from", OpenApiTypes.DATE, description="first day, KST, as 2026-01-31"),
+    OpenApiParameter("to", OpenApiTypes.DATE, description="last day, KST, inclusive"),
 ]
 
 
@@ -107,7 +107,7 @@ class UsageLines(generics.ListAPIView[UsageLine]):
 class UsageSummary(APIView):
     """The caller's runs, hours and won in a period (this month when none is given)."""
 
-    @extend_schema(parameters=DAYS, responses={200: UsageSummarySerializer, 400: REFUSED})
+    @extend_schema(parameters=DAYS, responses={200: UsageSummarySerializer})
     def get(self, request: Request) -> Response:
         period = _period(request, periods.this_month())
         rows = UsageLine.objects.visible_to(request.user).within(period)
@@ -123,7 +123,7 @@ class UsageSummary(APIView):
 class UsageFacility(APIView):
     """The facility's E10 hours, companies and won (administrator and auditor)."""
 
-    @extend_schema(parameters=DAYS, responses={200: FacilitySerializer, 400: REFUSED, 403: REFUSED})
+    @extend_schema(parameters=DAYS, responses={200: FacilitySerializer, 403: OpenApiResponse()})
     def get(self, request: Request) -> Response:
         demand(request.user, "see_facility_usage")
         found = report.facility(_period(request, periods.last_week()))

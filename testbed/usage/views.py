@@ -1,4 +1,4 @@
-"""Pages of usage: the facility's hours and won for its administrator, a company's own for itself."""
+"""Pages of usage: the facility's hours and won for the administrator, a company's own."""
 
 from __future__ import annotations
 
