@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 import pyvisa
-from pyvisa.constants import StatusCode
+from pyvisa.constants import InterfaceType, StatusCode
+from pyvisa_py.sessions import Session
+from pyvisa_py.tcpip import TCPIPInstrSession, TCPIPSocketSession
 
+from instruments import strict_socket
 from instruments.visa_wire import VISA_FAILURES
 from tests.instruments.conftest import WIRES, Fab
 
@@ -143,3 +146,50 @@ def test_nonsense_from_one_client_hurts_no_other(
 
 def test_what_visa_is_known_to_raise_leaves_signals_alone() -> None:
     assert not any(issubclass(Exception, kind) for kind in VISA_FAILURES)
+
+
+@pytest.fixture
+def stock() -> Iterator[pyvisa.ResourceManager]:
+    """PyVISA-py as it comes, without our sessions."""
+    classes = Session._session_classes
+    classes[(InterfaceType.tcpip, "SOCKET")] = TCPIPSocketSession
+    classes[(InterfaceType.tcpip, "INSTR")] = TCPIPInstrSession
+    yield pyvisa.ResourceManager("@py")
+    strict_socket.install()
+
+
+def test_why_strict_a_stock_session_opens_what_refuses(stock: pyvisa.ResourceManager) -> None:
+    """When this fails, the library has been mended and our session may go."""
+    stock.open_resource("TCPIP::127.0.0.1::1::SOCKET", open_timeout=200).close()
+
+
+def test_why_strict_a_stock_session_spins_on_a_dead_connection(
+    stock: pyvisa.ResourceManager, no_faults: Fab
+) -> None:
+    """The same fault that costs our session nothing burns a processor until the timeout."""
+    session: Any = stock.open_resource(
+        no_faults.resource("scanner", "socket"), timeout=300, write_termination="\n",
+        read_termination="\n",
+    )  # fmt: skip
+    no_faults.control.fault("SCN-1", "socket", "close", match="LAY:KIND?")
+    before = time.process_time()
+    with pytest.raises(pyvisa.VisaIOError) as caught:
+        session.query("LAY:KIND?")
+    assert caught.value.error_code == StatusCode.error_timeout
+    assert time.process_time() - before > 0.05
+    session.close()
+
+
+def test_why_strict_a_stock_session_answers_with_the_answer_before(
+    stock: pyvisa.ResourceManager, no_faults: Fab
+) -> None:
+    session: Any = stock.open_resource(
+        no_faults.resource("scanner", "socket"), timeout=100, write_termination="\n",
+        read_termination="\n",
+    )  # fmt: skip
+    no_faults.control.fault("SCN-1", "socket", "delay", seconds=0.2, match="LAY:KIND?")
+    with pytest.raises(pyvisa.VisaIOError):
+        session.query("LAY:KIND?")
+    time.sleep(0.2)
+    assert session.query("ILL:MODE?") == "UNI"
+    session.close()
