@@ -1,0 +1,183 @@
+"""The frame of every page: language, look, menu by role, lamp, mark of simulation, errors."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
+from django.urls import reverse
+
+from testbed.people.models import User
+from testbed.refusals import Refusal
+from testbed.tools import states
+from testbed.tools.models import E10State, Tool
+from testbed.web.refusals import RefusalMiddleware
+from testbed.web.views import server_error
+
+SignIn = Callable[[User], Client]
+
+
+def text(response: HttpResponse) -> str:
+    return response.content.decode()
+
+
+def test_korean_first_and_english_on_request(client: Client, db: None) -> None:
+    assert 'lang="ko"' in text(client.get("/"))
+    assert "300 mm 반도체 테스트베드" in text(client.get("/"))
+    client.post("/i18n/setlang/", {"language": "en", "next": "/"})
+    assert "300 mm semiconductor testbed" in text(client.get("/"))
+
+
+def test_the_language_form_comes_back_to_this_address(
+    sign_in: SignIn, alice: User, scanner: Tool
+) -> None:
+    page = text(sign_in(alice).get("/tools/?area=litho"))
+    assert '<input type="hidden" name="next" value="/tools/?area=litho">' in page
+
+
+@pytest.mark.parametrize(("chosen", "shown"), [("dark", "dark"), ("light", "light"), ("x", "auto")])
+def test_the_look_is_a_cookie_that_the_server_writes(
+    client: Client, db: None, chosen: str, shown: str
+) -> None:
+    client.post("/theme/", {"theme": chosen, "next": "/status/"})
+    assert f'data-theme="{shown}"' in text(client.get("/status/"))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "target"),
+    [
+        ("/glossary/?q=dose", "/glossary/?q=dose"),
+        ("https://elsewhere.example/", "/"),
+        ("//elsewhere.example/", "/"),
+        ("", "/"),
+    ],
+)
+def test_the_look_leads_back_to_our_own_pages_alone(
+    client: Client, db: None, wanted: str, target: str
+) -> None:
+    assert client.post("/theme/", {"theme": "dark", "next": wanted})["Location"] == target
+
+
+def menu_of(client: Client) -> list[str]:
+    return [entry["url"] for entry in client.get("/status/").context["menu"]]
+
+
+def test_the_menu_holds_what_the_role_can_use(
+    sign_in: SignIn, alice: User, technician: User, administrator: User, client: Client
+) -> None:
+    assert menu_of(client) == ["/"]
+    assert {"/book/", "/usage/"} <= set(menu_of(sign_in(alice)))
+    assert "/approvals/" not in menu_of(sign_in(alice))
+    assert "/book/" not in menu_of(sign_in(technician))
+    assert {"/approvals/", "/ops/"} <= set(menu_of(sign_in(administrator)))
+
+
+def test_every_menu_entry_opens(
+    sign_in: SignIn,
+    alice: User,
+    bob: User,
+    technician: User,
+    process_engineer: User,
+    administrator: User,
+    auditor: User,
+    scanner: Tool,
+) -> None:
+    for user in (alice, bob, technician, process_engineer, administrator, auditor):
+        client = sign_in(user)
+        answers = {url: client.get(url).status_code for url in menu_of(client)}
+        assert set(answers.values()) == {200}, (user.email, answers)
+
+
+def test_the_lamp_counts_tools_that_are_up(
+    sign_in: SignIn, alice: User, scanner: Tool, track: Tool
+) -> None:
+    client = sign_in(alice)
+    assert "전 장비 정상 2/2" in text(client.get("/status/"))
+    states.enter(tool=track, state=E10State.UNSCHEDULED_DOWN)
+    page = text(client.get("/status/"))
+    assert "가동 1/2" in page
+    assert "badge--bad" in page
+
+
+def test_a_visitor_sees_no_lamp(client: Client, scanner: Tool) -> None:
+    assert "lamp-link" not in text(client.get("/status/"))
+
+
+def test_simulated_tools_are_marked(client: Client, db: None, settings: Any) -> None:
+    settings.SIMULATED_FAB_CONTROL = "127.0.0.1:1"
+    assert "모의 데이터" in text(client.get("/"))
+    settings.SIMULATED_FAB_CONTROL = ""
+    assert "모의 데이터" not in text(client.get("/"))
+
+
+def test_htmx_is_configured_without_eval_or_styles(client: Client, db: None) -> None:
+    page = text(client.get("/"))
+    for setting in (
+        '"includeIndicatorStyles":false',
+        '"allowEval":false',
+        '"allowScriptTags":false',
+        '"selfRequestsOnly":true',
+        '"historyCacheSize":0',
+    ):
+        assert setting in page
+
+
+def test_no_page_of_ours_carries_inline_script_or_style(client: Client, db: None) -> None:
+    for name in ("home", "glossary", "status", "account_login"):
+        page = text(client.get(reverse(name)))
+        assert " style=" not in page
+        assert "<style" not in page
+        assert "onclick" not in page
+        assert page.count("<script") == page.count("<script src=")
+
+
+def test_an_unknown_address_is_said_in_words(client: Client, db: None) -> None:
+    response = client.get("/no/such/page/")
+    assert response.status_code == 404
+    assert "볼 수 있는 것이 없습니다" in text(response)
+
+
+def test_a_form_without_its_token_is_said_in_words(alice: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    response = client.post("/theme/", {"theme": "dark"})
+    assert response.status_code == 403
+    assert "양식이 오래되었습니다" in text(response)
+
+
+def test_the_error_page_needs_neither_database_nor_session() -> None:
+    response = server_error(RequestFactory().get("/"))
+    assert response.status_code == 500
+    assert "저희 쪽에 문제가 생겼습니다" in text(response)
+
+
+def refuse(request: HttpRequest) -> HttpResponse:
+    raise Refusal("tool_taken", "The tool is taken.", next_step="Take another slot.")
+
+
+def test_a_refusal_becomes_a_page_with_its_next_step(client: Client, db: None) -> None:
+    request = client.get("/").wsgi_request
+    request.META["HTTP_REFERER"] = "http://testserver/book/?tool=x"
+    try:
+        refuse(request)
+    except Refusal as refusal:
+        response = RefusalMiddleware(refuse).process_exception(request, refusal)
+    assert response is not None
+    assert response.status_code == 409
+    page = text(response)
+    assert "The tool is taken." in page
+    assert "Take another slot." in page
+    assert 'href="/book/?tool=x"' in page
+
+
+def test_a_refusal_never_leads_to_another_site(client: Client, db: None) -> None:
+    request = client.get("/").wsgi_request
+    request.META["HTTP_REFERER"] = "https://elsewhere.example/"
+    response = RefusalMiddleware(refuse).process_exception(request, Refusal("no", "No."))
+    assert response is not None
+    assert "elsewhere" not in text(response)
+
+
+def test_another_exception_is_not_swallowed(client: Client, db: None) -> None:
+    request = client.get("/").wsgi_request
+    assert RefusalMiddleware(refuse).process_exception(request, ValueError()) is None
