@@ -37,12 +37,8 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
     from rest_framework.serializers import Serializer
 
-REFUSED = OpenApiResponse(description="{code, message, fields}")
-BROKEN = OpenApiResponse(
-    description="{code, message, fields, broken_rules, nearest_slots}: every rule that says no"
-)
-ANSWERS: dict[int, Any] = {400: REFUSED, 401: REFUSED, 403: REFUSED, 404: REFUSED, 409: REFUSED}
-CLAIMS: dict[int, Any] = {400: REFUSED, 401: REFUSED, 403: BROKEN, 409: BROKEN, 422: BROKEN}
+BROKEN = OpenApiResponse(shapes.RefusedClaimSerializer, "every rule that says no")
+CLAIMS: dict[int, Any] = {403: BROKEN, 409: BROKEN, 422: BROKEN}
 
 
 def checked(shape: type[Serializer[Any]], data: Any, request: Request) -> dict[str, Any]:
@@ -73,10 +69,10 @@ class Slots(APIView):
 
     @extend_schema(
         parameters=[shapes.SearchSerializer],
-        responses={200: shapes.FoundSerializer, 400: REFUSED, 401: REFUSED, 422: REFUSED},
+        responses={200: shapes.FoundSerializer, 422: OpenApiResponse()},
     )
     def get(self, request: Request) -> Response:
-        asked = checked(shapes.SearchSerializer, request.query_params, request)
+        asked = checked(shapes.SearchSerializer, request.query_params.dict(), request)
         found = find_slots(actor=person(request), **asked)
         return Response(
             {
@@ -89,10 +85,7 @@ class Slots(APIView):
 class Quotes(APIView):
     """The price of a time and every rule it breaks, before anything is booked."""
 
-    @extend_schema(
-        request=shapes.QuoteRequestSerializer,
-        responses={200: shapes.QuotedSerializer, 400: REFUSED, 401: REFUSED, 422: REFUSED},
-    )
+    @extend_schema(request=shapes.QuoteRequestSerializer, responses={200: shapes.QuotedSerializer})
     def post(self, request: Request) -> Response:
         asked = checked(shapes.QuoteRequestSerializer, request.data, request)
         actor, tools = person(request), asked["target"].tools()
@@ -128,7 +121,7 @@ class Rules(generics.ListAPIView[Any]):
         tools = dict(Tool.objects.visible_to(self.request.user).values_list("pk", "code"))
         return shapes.rule_rows(RuleBook.load(), tools)
 
-    @extend_schema(responses={200: shapes.RuleSerializer(many=True), 401: REFUSED, 404: REFUSED})
+    @extend_schema(responses={200: shapes.RuleSerializer(many=True)})
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
@@ -160,7 +153,7 @@ class Bookings(generics.ListAPIView[Booking]):
     def get_serializer_context(self) -> dict[str, Any]:
         return {**super().get_serializer_context(), **shapes.booking_context()}
 
-    @extend_schema(responses={200: shapes.BookingSerializer(many=True), 401: REFUSED, 404: REFUSED})
+    @extend_schema(responses={200: shapes.BookingSerializer(many=True)})
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
@@ -187,7 +180,7 @@ class Bookings(generics.ListAPIView[Booking]):
 class OneBooking(APIView):
     """One booking."""
 
-    @extend_schema(responses={200: shapes.BookingSerializer, 401: REFUSED, 404: REFUSED})
+    @extend_schema(responses={200: shapes.BookingSerializer})
     def get(self, request: Request, pk: int) -> Response:
         return shown(request, one_booking(request, pk))
 
@@ -197,7 +190,7 @@ class Submit(APIView):
 
     @extend_schema(
         request=shapes.AnswersSerializer,
-        responses={200: shapes.BookingSerializer, 404: REFUSED, **CLAIMS},
+        responses={200: shapes.BookingSerializer, **CLAIMS},
     )
     def post(self, request: Request, pk: int) -> Response:
         booking = one_booking(request, pk)
@@ -209,7 +202,7 @@ class Submit(APIView):
 class Extend(APIView):
     """Give a running hold its full minutes again."""
 
-    @extend_schema(request=None, responses={200: shapes.BookingSerializer, **ANSWERS})
+    @extend_schema(request=None, responses={200: shapes.BookingSerializer})
     def post(self, request: Request, pk: int) -> Response:
         return shown(request, extend(actor=person(request), booking=one_booking(request, pk)))
 
@@ -217,7 +210,7 @@ class Extend(APIView):
 class Approve(APIView):
     """The facility confirms a pending booking."""
 
-    @extend_schema(request=None, responses={200: shapes.BookingSerializer, **ANSWERS})
+    @extend_schema(request=None, responses={200: shapes.BookingSerializer})
     def post(self, request: Request, pk: int) -> Response:
         booking = one_booking(request, pk)
         return shown(request, decisions.approve(actor=person(request), booking=booking))
@@ -228,7 +221,7 @@ class Refuse(APIView):
 
     @extend_schema(
         request=shapes.ReasonSerializer,
-        responses={200: shapes.BookingSerializer, **ANSWERS, 422: REFUSED},
+        responses={200: shapes.BookingSerializer},
     )
     def post(self, request: Request, pk: int) -> Response:
         booking = one_booking(request, pk)
@@ -242,7 +235,7 @@ class Refuse(APIView):
 class Cancel(APIView):
     """Give a booking back before it starts."""
 
-    @extend_schema(request=None, responses={200: shapes.BookingSerializer, **ANSWERS})
+    @extend_schema(request=None, responses={200: shapes.BookingSerializer})
     def post(self, request: Request, pk: int) -> Response:
         return shown(request, cancel(actor=person(request), booking=one_booking(request, pk)))
 
@@ -250,7 +243,7 @@ class Cancel(APIView):
 class Finish(APIView):
     """End a running booking early; the rest of its time is free again."""
 
-    @extend_schema(request=None, responses={200: shapes.BookingSerializer, **ANSWERS})
+    @extend_schema(request=None, responses={200: shapes.BookingSerializer})
     def post(self, request: Request, pk: int) -> Response:
         return shown(request, finish(actor=person(request), booking=one_booking(request, pk)))
 
@@ -260,10 +253,10 @@ class Timeline(APIView):
 
     @extend_schema(
         parameters=[shapes.TimelineRequestSerializer],
-        responses={200: shapes.TimelineSerializer, 400: REFUSED, 401: REFUSED},
+        responses={200: shapes.TimelineSerializer},
     )
     def get(self, request: Request) -> Response:
-        asked = checked(shapes.TimelineRequestSerializer, request.query_params, request)
+        asked = checked(shapes.TimelineRequestSerializer, request.query_params.dict(), request)
         now = timezone.now()
         start = asked.get("from") or midnight(now.astimezone(KST).date())
         rows = timeline(viewer=person(request), start=start, days=asked["days"], now=now)

@@ -84,6 +84,20 @@ class FoundSerializer(serializers.Serializer[Any]):
     nothing_because = BrokenRuleSerializer(many=True)
 
 
+class RefusedClaimSerializer(serializers.Serializer[Any]):
+    """The error shape; when rules say no, also which, and the nearest free slots."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+    broken_rules = BrokenRuleSerializer(many=True, required=False)
+    nearest_slots = SlotSerializer(many=True, required=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        # A serializer has a property `fields`, so this one cannot be declared as an attribute.
+        sentences = serializers.ListField(child=serializers.CharField())
+        return {**super().get_fields(), "fields": serializers.DictField(child=sentences)}
+
+
 class QuotedSerializer(serializers.Serializer[Any]):
     quote = QuoteSerializer()
     broken_rules = BrokenRuleSerializer(many=True)
@@ -274,7 +288,7 @@ class BlockSerializer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(choices=list(KINDS))
     starts_at = serializers.DateTimeField()
     ends_at = serializers.DateTimeField()
-    booking = serializers.IntegerField(source="booking.pk", allow_null=True, default=None)
+    booking = serializers.IntegerField(allow_null=True)
     note = serializers.CharField(allow_blank=True)
 
 

@@ -7,7 +7,11 @@ from datetime import date, datetime, timedelta
 from math import ceil, floor
 from typing import TYPE_CHECKING
 
-from testbed.booking.timeline import Block, Row, midnight
+from django.urls import reverse
+
+from testbed.booking.hours import KST
+from testbed.booking.timeline import KINDS, Block, Row, midnight
+from testbed.booking.words import hours
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +53,33 @@ class Cell:
     block: Block
     start: int
     span: int
+
+    @property
+    def word(self) -> str:
+        """What the block says first: whose and what, as far as the viewer may know."""
+        note = self.block.note
+        if self.block.kind == "own":
+            return note
+        label = str(KINDS[self.block.kind])
+        return f"{label} · {note}" if note else label
+
+    @property
+    def place(self) -> str:
+        """Its classes of columns.css."""
+        return f"s{self.start} n{self.span}"
+
+    @property
+    def url(self) -> str:
+        """The booking's page, or empty for what the viewer may not open."""
+        return reverse("booking", args=[self.block.booking]) if self.block.booking else ""
+
+    @property
+    def hours(self) -> str:
+        return hours(self.block.starts_at, self.block.ends_at)
+
+    @property
+    def day(self) -> date:
+        return self.block.starts_at.astimezone(KST).date()
 
 
 @dataclass(frozen=True)

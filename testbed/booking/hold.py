@@ -14,7 +14,7 @@ from testbed.booking.explain import claiming, demand_rules
 from testbed.booking.intervals import Interval
 from testbed.booking.models import Booking, BookingState
 from testbed.booking.request import gather, price
-from testbed.booking.rules import HOLD_TIME, Broken, RuleBook
+from testbed.booking.rules import HOLD_TIME, BookingRequest, Broken, RuleBook
 from testbed.people import journal
 from testbed.people.permissions import demand
 from testbed.refusals import Refusal
@@ -45,26 +45,49 @@ def hold(*, actor: User, target: Target, starts_at: datetime, ends_at: datetime)
 
 
 def hold_now(*, actor: User, target: Target, starts_at: datetime, ends_at: datetime) -> Booking:
-    """The work of `hold`, to be run inside a transaction: lock, expire, check, write."""
-    tools = line.lock([tool.pk for tool in target.tools()])
+    """The work of `hold`, to be run inside a transaction."""
+    request = claim(actor=actor, target=target, span=Interval(starts_at, ends_at), is_hold=True)
+    booking = new_booking(request, target)
+    booking.state = BookingState.HELD
+    booking.hold_expires_at = request.now + hold_length(request.rulebook, request.tools)
+    booking.quote = price(
+        company=booking.company, tools=request.tools, starts_at=starts_at, ends_at=ends_at
+    ).as_json()
+    booking.save()
+    line.write(booking, request.tools)
+    journal.record(actor=actor, action="booking.held", subject=booking, company=booking.company)
+    return booking
+
+
+def claim(*, actor: User, target: Target, span: Interval, is_hold: bool) -> BookingRequest:
+    """Lock the tools, expire stale holds, check every rule; the caller writes next.
+
+    Raises RulesBroken. The locks stay until the caller's transaction ends.
+    """
+    tools = line.lock(target.tool_ids())
     now = timezone.now()
     expire_holds(tool_ids=[tool.pk for tool in tools], now=now)
-    request = gather(actor=actor, tools=tools, starts_at=starts_at, ends_at=ends_at, now=now)
-    demand_rules(request)
-    company = cast("Company", request.company)  # the rules let no other pass
-    booking = Booking.objects.create(
-        company=company,
-        booked_by=actor,
-        cell=target.cell,
-        state=BookingState.HELD,
-        starts_at=starts_at,
-        ends_at=ends_at,
-        hold_expires_at=now + hold_length(request.rulebook, tools),
-        quote=price(company=company, tools=tools, starts_at=starts_at, ends_at=ends_at).as_json(),
+    request = gather(
+        actor=actor,
+        tools=tools,
+        starts_at=span.start,
+        ends_at=span.end,
+        now=now,
+        is_hold=is_hold,
     )
-    line.write(booking, tools)
-    journal.record(actor=actor, action="booking.held", subject=booking, company=company)
-    return booking
+    demand_rules(request)
+    return request
+
+
+def new_booking(request: BookingRequest, target: Target) -> Booking:
+    """An unsaved booking of what was asked."""
+    return Booking(
+        company=cast("Company", request.company),  # the rules let no other pass
+        booked_by=request.actor,
+        cell=target.cell,
+        starts_at=request.starts_at,
+        ends_at=request.ends_at,
+    )
 
 
 def hold_length(rulebook: RuleBook, tools: Sequence[Tool]) -> timedelta:

@@ -36,6 +36,11 @@ class UseMode(models.TextChoices):
     SELF_OPERATED = "self_operated", _("Self-operated")
 
 
+def number_of(pk: int | None) -> str:
+    """How people call a booking: B00042."""
+    return f"B{pk:05d}" if pk else "B-----"
+
+
 class Booking(models.Model):
     """A company's claim on a tool or a cell, from hold to confirmation."""
 
@@ -105,7 +110,7 @@ class Booking(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"B{self.pk:05d}" if self.pk else "B-----"
+        return number_of(self.pk)
 
     @property
     def is_live(self) -> bool:

@@ -10,11 +10,11 @@ from django.utils.translation import gettext_lazy as _
 
 from testbed.booking import line
 from testbed.booking.explain import claiming, demand_rules
-from testbed.booking.hold import demand_held, hold_now
+from testbed.booking.hold import claim, demand_held, new_booking
 from testbed.booking.intervals import Interval
 from testbed.booking.models import Booking, BookingState, UseMode
 from testbed.booking.request import gather, price
-from testbed.booking.rules import NEEDS_APPROVAL
+from testbed.booking.rules import NEEDS_APPROVAL, BookingRequest
 from testbed.booking.target import Target
 from testbed.material.models import SLOTS, Lot, LotState
 from testbed.people import journal
@@ -66,14 +66,21 @@ def submit(*, actor: User, booking: Booking, answers: Answers) -> Booking:
 def place(
     *, actor: User, target: Target, starts_at: datetime, ends_at: datetime, answers: Answers
 ) -> Booking:
-    """Hold and submit in one transaction: all of it or nothing. Refusals as in both."""
+    """Book without holding first, in one transaction. Refusals as of `hold` and `submit`."""
     demand(actor, "book")
+    span = Interval(starts_at, ends_at)
 
     def work() -> Booking:
-        held = hold_now(actor=actor, target=target, starts_at=starts_at, ends_at=ends_at)
-        return submit_now(actor=actor, booking=held, answers=answers)
+        request = claim(actor=actor, target=target, span=span, is_hold=False)
+        booking = new_booking(request, target)
+        demand_answers(booking, request.tools, answers)
+        _fill(booking, answers, request)
+        booking.save()
+        line.write(booking, request.tools)
+        _note(booking, actor)
+        return booking
 
-    return claiming(work, actor=actor, target=target, span=Interval(starts_at, ends_at))
+    return claiming(work, actor=actor, target=target, span=span)
 
 
 def target_of(booking: Booking) -> Target:
@@ -97,27 +104,18 @@ def submit_now(*, actor: User, booking: Booking, answers: Answers) -> Booking:
         now=now,
         company=held.company,
         without=held,
+        is_hold=False,
     )
     # Lead time and past were kept when the slot was held; minutes spent on the form do not count.
     demand_rules(replace(request, now=held.created_at))
-    _fill(held, answers, tools)
-    held.state = (
-        BookingState.PENDING
-        if NEEDS_APPROVAL.applies_to(request.rulebook, tools)
-        else BookingState.CONFIRMED
-    )
+    _fill(held, answers, request)
     held.save()
-    journal.record(
-        actor=actor,
-        action="booking.placed",
-        subject=held,
-        company=held.company,
-        total_won=held.quote["total_won"],
-    )
+    _note(held, actor)
     return held
 
 
-def _fill(booking: Booking, answers: Answers, tools: Sequence[Tool]) -> None:
+def _fill(booking: Booking, answers: Answers, request: BookingRequest) -> None:
+    """Answers, price and next state into the booking; a hold is one no more."""
     booking.lot = answers.lot
     booking.route = answers.route
     booking.wafer_count = answers.wafer_count
@@ -127,11 +125,23 @@ def _fill(booking: Booking, answers: Answers, tools: Sequence[Tool]) -> None:
     booking.hold_expires_at = None
     booking.quote = price(
         company=booking.company,
-        tools=tools,
+        tools=request.tools,
         starts_at=booking.starts_at,
         ends_at=booking.ends_at,
         test_wafers=answers.test_wafers,
     ).as_json()
+    waits = NEEDS_APPROVAL.applies_to(request.rulebook, request.tools)
+    booking.state = BookingState.PENDING if waits else BookingState.CONFIRMED
+
+
+def _note(booking: Booking, actor: User) -> None:
+    journal.record(
+        actor=actor,
+        action="booking.placed",
+        subject=booking,
+        company=booking.company,
+        total_won=booking.quote["total_won"],
+    )
 
 
 def demand_answers(booking: Booking, tools: Sequence[Tool], answers: Answers) -> None:

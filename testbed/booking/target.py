@@ -30,18 +30,31 @@ class Target:
         """How forms and addresses name it: `tool:<code>` or `cell:<code>`."""
         return f"cell:{self.cell.code}" if self.cell else f"tool:{self.tool and self.tool.code}"
 
+    def tool_ids(self) -> list[int]:
+        """The tools' ids; Refusal("empty_cell", 422) for none."""
+        if self.tool is not None:
+            return [self.tool.pk]
+        ids = list(Tool.objects.filter(cell=self.cell).values_list("pk", flat=True))
+        if not ids:
+            raise _empty_cell()
+        return ids
+
     def tools(self) -> list[Tool]:
         """The tools with their present state, by pk; Refusal("empty_cell", 422) for none."""
         asked = Q(cell=self.cell) if self.cell else Q(pk=self.tool and self.tool.pk)
         found = list(Tool.objects.filter(asked).with_state().order_by("pk"))
         if not found:
-            raise Refusal(
-                "empty_cell",
-                _("This cell has no tools."),
-                status=422,
-                next_step=_("Choose a tool instead."),
-            )
+            raise _empty_cell()
         return found
+
+
+def _empty_cell() -> Refusal:
+    return Refusal(
+        "empty_cell",
+        _("This cell has no tools."),
+        status=422,
+        next_step=_("Choose a tool instead."),
+    )
 
 
 def choices(user: Viewer) -> list[Target]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from testbed.booking.hours import KST
-from testbed.booking.models import Allocation, AllocationKind, Booking, BookingState
+from testbed.booking.models import Allocation, AllocationKind, BookingState, number_of
 from testbed.tools.models import Tool
 
 if TYPE_CHECKING:
@@ -28,25 +29,45 @@ KINDS: dict[str, StrOrPromise] = {
     "maintenance": _("Maintenance"),
     "closure": _("Closed"),
 }
+OF_STATE: dict[str, str] = {BookingState.PENDING: "pending", BookingState.HELD: "held"}
+
+
+class Claim(NamedTuple):
+    """An allocation's row with what a label needs; a week has hundreds, so no model objects."""
+
+    tool: int
+    starts_at: datetime
+    ends_at: datetime
+    kind: str
+    note: str
+    booking: int | None
+    state: str | None
+    company: int | None
+    company_ko: str | None
+    company_en: str | None
+    lot: str | None
+
+
+COLUMNS = (
+    "tool_id", "starts_at", "ends_at", "kind", "note", "booking_id", "booking__state",
+    "booking__company_id", "booking__company__name_ko", "booking__company__name_en",
+    "booking__lot__code",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Block:
     """A claim as its viewer may know it.
 
-    kind: own (confirmed), pending, held, busy, maintenance or closure. `booking` is None, and
-    `note` empty, for what belongs to another company.
+    kind: own (confirmed), pending, held, busy, maintenance or closure. `booking` (its id) is
+    None, and `note` empty, for what belongs to another company.
     """
 
     kind: str
     starts_at: datetime
     ends_at: datetime
-    booking: Booking | None = None
+    booking: int | None = None
     note: str = ""
-
-    @property
-    def label(self) -> str:
-        return str(KINDS[self.kind])
 
 
 @dataclass(frozen=True)
@@ -64,36 +85,34 @@ def midnight(day: date) -> datetime:
 
 def timeline(*, viewer: User, start: datetime, days: int, now: datetime) -> list[Row]:
     """All tools with their claims that touch [start, start + days): two queries."""
-    tools = list(Tool.objects.visible_to(viewer).select_related("cell"))
+    tools = list(Tool.objects.visible_to(viewer))
     blocks: dict[int, list[Block]] = {tool.pk: [] for tool in tools}
-    claims = (
+    rows = (
         Allocation.objects.claiming(now)
         .between(start, start + timedelta(days=days))
-        .select_related("booking__company", "booking__lot")
         .order_by("starts_at")
+        .values_list(*COLUMNS)
     )
-    for claim in claims:
-        blocks[claim.tool_id].append(block(claim, viewer))
+    for claim in map(Claim._make, rows):
+        blocks[claim.tool].append(block(claim, viewer))
     return [Row(tool, blocks[tool.pk]) for tool in tools]
 
 
-def block(claim: Allocation, viewer: User) -> Block:
+def block(claim: Claim, viewer: User) -> Block:
     """What `viewer` may know of a claim."""
-    booking = claim.booking
-    if booking is None:
+    times = (claim.starts_at, claim.ends_at)
+    if claim.booking is None:
         # A note on maintenance is the staff's own; companies read only the kind.
         note = claim.note if viewer.is_staff_member else ""
         kind = "closure" if claim.kind == AllocationKind.CLOSURE else "maintenance"
-        return Block(kind, claim.starts_at, claim.ends_at, note=note)
-    if not viewer.is_staff_member and booking.company_id != viewer.company_id:
-        return Block("busy", claim.starts_at, claim.ends_at)
-    kind = {BookingState.PENDING: "pending", BookingState.HELD: "held"}.get(
-        BookingState(booking.state), "own"
-    )
-    return Block(kind, claim.starts_at, claim.ends_at, booking, _note(booking, viewer))
+        return Block(kind, *times, note=note)
+    if not viewer.is_staff_member and claim.company != viewer.company_id:
+        return Block("busy", *times)
+    kind = OF_STATE.get(claim.state or "", "own")
+    return Block(kind, *times, claim.booking, _note(claim, viewer))
 
 
-def _note(booking: Booking, viewer: User) -> str:
-    lot = booking.lot.code if booking.lot else ""
-    company = str(booking.company) if viewer.is_staff_member else ""
-    return " · ".join(filter(None, [company, lot or str(booking)]))
+def _note(claim: Claim, viewer: User) -> str:
+    company = claim.company_ko if get_language() == "ko" else claim.company_en
+    names = (company if viewer.is_staff_member else "", claim.lot or number_of(claim.booking))
+    return " · ".join(filter(None, names))

@@ -6,19 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from django import template
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from testbed.booking import status as states
 from testbed.booking.hours import KST
+from testbed.booking.words import day_name, hours
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from testbed.booking.models import Booking
     from testbed.booking.slots import Slot
-    from testbed.booking.timeline import Block
 
 register = template.Library()
 
@@ -56,31 +55,11 @@ def what(booking: Booking) -> str:
 
 
 @register.filter
-def hours(start: datetime, end: datetime) -> str:
-    """09:00–11:00 in Korean time; a midnight end is 24:00."""
-    first, last = timezone.localtime(start, KST), timezone.localtime(end, KST)
-    closing = f"{last:%H:%M}"
-    if closing == "00:00" and last > first:
-        closing = "24:00"
-    return f"{first:%H:%M}–{closing}"
-
-
-@register.filter
 def slot_hours(slot: Slot) -> str:
     return hours(slot.starts_at, slot.ends_at)
 
 
 @register.filter
-def day_name(moment: datetime) -> str:
+def day(moment: datetime) -> str:
     """11/23 (Mon), in the reader's language."""
-    return date_format(timezone.localtime(moment, KST), "m/d (D)")
-
-
-@register.filter
-def block_word(block: Block) -> str:
-    """What a block says first: whose and what, as far as the viewer may know."""
-    if block.booking is None:
-        return " · ".join(filter(None, [block.label, block.note]))
-    if block.kind == "own":
-        return block.note
-    return f"{block.label} · {block.note}"
+    return day_name(timezone.localtime(moment, KST).date())
