@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.urls import path
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import generics, serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -25,10 +24,16 @@ if TYPE_CHECKING:
     from testbed.usage.e10 import StateSeconds
     from testbed.usage.period import Period
 
-DAYS = [
-    OpenApiParameter("from", OpenApiTypes.DATE, description="first day, KST, as 2026-01-31"),
-    OpenApiParameter("to", OpenApiTypes.DATE, description="last day, KST, inclusive"),
-]
+
+class DaysWanted(serializers.Serializer[Any]):
+    """The period of a report."""
+
+    to = serializers.DateField(required=False, help_text="last day, KST, inclusive")
+
+    def get_fields(self) -> dict[str, Any]:
+        # `from` is a keyword of Python and so cannot be declared as an attribute.
+        start = serializers.DateField(required=False, help_text="first day, KST, as 2026-01-31")
+        return {"from": start, **super().get_fields()}
 
 
 class UsageLineSerializer(serializers.ModelSerializer[UsageLine]):
@@ -90,8 +95,10 @@ class FacilitySerializer(serializers.Serializer[Any]):
 
 
 def _period(request: Request, default: Period) -> Period:
-    query = request.query_params
-    return periods.asked(query.get("from"), query.get("to"), default=default)
+    wanted = DaysWanted(data=request.query_params.dict())
+    wanted.is_valid(raise_exception=True)
+    days = {name: day.isoformat() for name, day in wanted.validated_data.items()}
+    return periods.asked(days.get("from"), days.get("to"), default=default)
 
 
 class UsageLines(generics.ListAPIView[UsageLine]):
@@ -107,7 +114,7 @@ class UsageLines(generics.ListAPIView[UsageLine]):
 class UsageSummary(APIView):
     """The caller's runs, hours and won in a period (this month when none is given)."""
 
-    @extend_schema(parameters=DAYS, responses={200: UsageSummarySerializer})
+    @extend_schema(parameters=[DaysWanted], responses={200: UsageSummarySerializer})
     def get(self, request: Request) -> Response:
         period = _period(request, periods.this_month())
         rows = UsageLine.objects.visible_to(request.user).within(period)
@@ -123,7 +130,9 @@ class UsageSummary(APIView):
 class UsageFacility(APIView):
     """The facility's E10 hours, companies and won (administrator and auditor)."""
 
-    @extend_schema(parameters=DAYS, responses={200: FacilitySerializer, 403: OpenApiResponse()})
+    @extend_schema(
+        parameters=[DaysWanted], responses={200: FacilitySerializer, 403: OpenApiResponse()}
+    )
     def get(self, request: Request) -> Response:
         demand(request.user, "see_facility_usage")
         found = report.facility(_period(request, periods.last_week()))

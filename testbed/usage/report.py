@@ -52,16 +52,17 @@ class Facility:
         """What the bars show, in one sentence."""
         if not self.together.total:
             return _("No tool state was recorded in this period.")
-        said = _("The tools could work %(uptime)s of their operations time") % {
-            "uptime": f"{self.together.operational_uptime or 0:.1%}"
-        }
+        uptime = f"{self.together.operational_uptime or 0:.1%}"
         if self.worst is None:
-            return said + _(" and none was down without a plan.")
+            return _(
+                "The tools could work %(uptime)s of their operations time and none was down "
+                "without a plan."
+            ) % {"uptime": uptime}
         tool, seconds = self.worst
-        return said + _("; %(tool)s was down without a plan the longest, %(hours).1f h.") % {
-            "tool": tool,
-            "hours": seconds / 3600,
-        }
+        return _(
+            "The tools could work %(uptime)s of their operations time; %(tool)s was down "
+            "without a plan the longest, %(hours).1f h."
+        ) % {"uptime": uptime, "tool": tool, "hours": seconds / 3600}
 
 
 def facility(period: Period) -> Facility:
