@@ -68,6 +68,7 @@ PAGES: dict[str, Door] = {
     "bookings": S,
     "booking": W,
     "cancel_booking": W,
+    "finish_booking": W,
     "approvals": F,
     "approve_booking": F,
     "refuse_booking": F,

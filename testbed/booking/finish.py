@@ -15,7 +15,14 @@ from testbed.refusals import Refusal
 from testbed.transactions import in_transaction
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from testbed.people.models import User
+
+
+def is_running(booking: Booking, now: datetime) -> bool:
+    """True from a confirmed booking's start until its end."""
+    return booking.state == BookingState.CONFIRMED and booking.starts_at < now < booking.ends_at
 
 
 def finish(*, actor: User, booking: Booking) -> Booking:
@@ -31,7 +38,7 @@ def finish(*, actor: User, booking: Booking) -> Booking:
 def _finish(actor: User, booking: Booking) -> Booking:
     live, _tools = line.lock_booking(actor, booking)
     now = timezone.now()
-    if live.state != BookingState.CONFIRMED or not live.starts_at < now < live.ends_at:
+    if not is_running(live, now):
         raise Refusal(
             "not_running",
             _("This booking is not running now, so it cannot be ended early."),

@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("bookings/", views.bookings, name="bookings"),
     path("bookings/<int:pk>/", views.booking, name="booking"),
     path("bookings/<int:pk>/cancel/", views.cancel_booking, name="cancel_booking"),
+    path("bookings/<int:pk>/finish/", views.finish_booking, name="finish_booking"),
     path("approvals/", desk_views.approvals, name="approvals"),
     path("approvals/<int:pk>/approve/", desk_views.approve, name="approve_booking"),
     path("approvals/<int:pk>/refuse/", desk_views.refuse, name="refuse_booking"),

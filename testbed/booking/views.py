@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from testbed.booking.cancel import cancel, demand_cancellable
+from testbed.booking.finish import finish, is_running
 from testbed.booking.forms import AnswersForm, ClaimForm, SearchForm
 from testbed.booking.hold import extend, extensions_left, hold
 from testbed.booking.hours import KST
@@ -333,6 +334,7 @@ def _show_booking(
         "may_cancel": _may_cancel(request, found),
         "may_decide": may(request.user, "approve_booking") and found.state == BookingState.PENDING,
         "may_book": may(request.user, "book"),
+        "may_finish": may(request.user, "operate") and is_running(found, timezone.now()),
     }
     return render(
         request, "booking/booking.html", context, status=refused.status if refused else 200
@@ -375,4 +377,18 @@ def cancel_booking(request: HttpRequest, pk: int) -> HttpResponse:
     except Refusal as refused:
         return _show_booking(request, found, refused)
     messages.success(request, _("Cancelled. The time is free for others."))
+    return redirect("booking", pk=pk)
+
+
+@require_POST
+@login_required
+def finish_booking(request: HttpRequest, pk: int) -> HttpResponse:
+    """The technician ends a running booking early."""
+    found = get_object_or_404(own_bookings(request), pk=pk)
+    try:
+        finish(actor=person(request), booking=found)
+    except Refusal as refused:
+        return _show_booking(request, found, refused)
+    said = _("%(booking)s has ended; the rest of its time is free again.") % {"booking": found}
+    messages.success(request, said)
     return redirect("booking", pk=pk)
