@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from testbed.ops.demo import floor, people, recipes
+from testbed.ops.demo import floor, people, recipes, week
 
 
 class Command(BaseCommand):
@@ -15,8 +15,11 @@ class Command(BaseCommand):
         with transaction.atomic():
             cast = people.load()
             floor.load()
-            recipes.load(
-                author=cast["author@testbed.example"], signer=cast["process@testbed.example"]
+            signer = cast["process@testbed.example"]
+            recipes.load(author=cast["author@testbed.example"], signer=signer)
+            week.load(
+                people={name.partition("@")[0]: user for name, user in cast.items()},
+                approver=signer,
             )
         self.stdout.write("데모 로그인 · Demo sign-ins")
         for person in people.CAST:
