@@ -102,7 +102,7 @@ def ticks(low: float, high: float, about: int = 6) -> list[float]:
         return [low]
     raw = span / max(about, 1)
     power = 10.0 ** _floor_log10(raw)
-    step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= raw * 0.999)
+    step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= raw * 0.9)
     first = -(-low // step)
     count = int((high - first * step) / step + 1e-9) + 1
     return [round((first + i) * step, 10) for i in range(max(count, 0))]

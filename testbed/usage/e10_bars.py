@@ -59,7 +59,7 @@ def e10_bars(bars: Sequence[Bar], *, hours: float, key: str, description: object
 def _hour_lines(hours: float, rows: int) -> list[SafeString]:
     """Hours along the bottom."""
     bottom, drawn = TOP + ROW * rows, []
-    for tick in svg.ticks(0, hours, 7):
+    for tick in _hour_ticks(hours):
         x = LABEL + tick / hours * (WIDTH - LABEL - RIGHT)
         ends = {"x1": number(x), "x2": number(x), "y1": TOP, "y2": number(bottom)}
         drawn.append(element("line", class_="grid-line", **ends))
@@ -70,6 +70,13 @@ def _hour_lines(hours: float, rows: int) -> list[SafeString]:
             )
         )  # fmt: skip
     return drawn
+
+
+def _hour_ticks(hours: float) -> list[float]:
+    """Whole days over some days, round hours otherwise."""
+    if 48 < hours <= 14 * 24:
+        return [24.0 * day for day in range(int(hours / 24 + 1e-6) + 1)]
+    return svg.ticks(0, hours, 7)
 
 
 def _row(bar: Bar, index: int, hours: float) -> SafeString:
