@@ -130,7 +130,11 @@ class Visitor:
         """The browser context of one person (a mail address, or "" for a visitor)."""
         key = (who, language, look)
         if key not in self.contexts:
-            made = self.browser.new_context(viewport=WIDE, color_scheme=look)  # type: ignore[arg-type]
+            made = self.browser.new_context(
+                viewport=WIDE,  # type: ignore[arg-type]
+                color_scheme=look,
+                locale={"ko": "ko-KR", "en": "en-GB"}[language],
+            )
             made.add_init_script(LISTEN)
             made.add_cookies(self._cookies(who, language))
             made.set_default_timeout(20_000)
