@@ -4,8 +4,9 @@ telephone work, and so does a browser without scripts."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from testbed.ops.demo.people import PASSWORD
 from tests.e2e.pages import ALICE, TECHNICIAN
@@ -56,7 +57,12 @@ def test_what_is_no_longer_renewed_turns_grey_and_says_so(visitor: Visitor) -> N
 def test_the_emergency_stop_takes_two_presses(visitor: Visitor) -> None:
     page = visitor.open("/tools/prober/", TECHNICIAN).page
     posted: list[str] = []
-    page.on("request", lambda request: request.method == "POST" and posted.append(request.url))
+
+    def note(request: Request) -> None:
+        if request.method == "POST":
+            posted.append(request.url)
+
+    page.on("request", note)
     page.get_by_text("비상 정지…").click()
     expect(page.locator(".confirm-body")).to_be_visible()
     assert posted == []

@@ -85,15 +85,20 @@ def weekday(moment: datetime) -> str:
 @register.filter
 def kst_range(start: datetime | None, end: datetime | None) -> str:
     """2026-11-22 (Sun) 17:32–19:00; an end on another day carries its date."""
+    return f"{kst_day(start)} {kst_times(start, end)}" if start and end else "–"
+
+
+@register.filter
+def kst_times(start: datetime | None, end: datetime | None) -> str:
+    """The range without its first day: 17:32–19:00, 17:32–11-23 01:00, 22:00–24:00."""
     if not start or not end:
         return "–"
     first, last = _kst(start), _kst(end)
-    head = f"{kst_day(first)} {first:%H:%M}–"
     if first.date() == last.date():
-        return head + f"{last:%H:%M}"
+        return f"{first:%H:%M}–{last:%H:%M}"
     if last.date() - first.date() == timedelta(days=1) and f"{last:%H:%M}" == "00:00":
-        return head + "24:00"
-    return head + f"{last:%m-%d} {last:%H:%M}"
+        return f"{first:%H:%M}–24:00"
+    return f"{first:%H:%M}–{last:%m-%d %H:%M}"
 
 
 @register.filter
