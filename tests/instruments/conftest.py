@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -61,6 +62,14 @@ class Fab:
         tool = open_tool(kind, self.resource(kind, wire), self.serial(kind))
         tool.link.timeout_s = timeout_s
         return tool
+
+    def reset_settings(self) -> None:
+        """Every tool's settings as after power-on, whatever the test before left."""
+        for kind in KINDS:
+            port = self.ports["tools"][NAMES[kind]]["ports"]["socket"]
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as raw:
+                raw.sendall(b"*CLS\n*RST\n*OPC?\n")
+                assert raw.recv(10) == b"1\n"
 
     def carrier(self, wafers: int = 1) -> tuple[str, list[WaferOrder]]:
         """A fresh carrier in the stocker with fresh wafers from slot 1 up."""
@@ -122,6 +131,7 @@ def fab_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fab]:
 @pytest.fixture
 def fab(fab_process: Fab) -> Iterator[Fab]:
     """The fab, fast and without faults; every tool's port is free afterwards."""
+    fab_process.reset_settings()
     yield fab_process
     fab_process.control.clear_faults()
     fab_process.control.rescale(FAST)
@@ -135,5 +145,6 @@ def fab(fab_process: Fab) -> Iterator[Fab]:
 @pytest.fixture
 def no_faults(fab_process: Fab) -> Iterator[Fab]:
     """The fab for tests that leave the tools' carriers alone."""
+    fab_process.reset_settings()
     yield fab_process
     fab_process.control.clear_faults()
