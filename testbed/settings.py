@@ -175,6 +175,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["testbed.api.parsers.StorableJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "testbed.api.negotiation.OneFormat",
     "DEFAULT_PAGINATION_CLASS": "testbed.api.pagination.Pages",
     "PAGE_SIZE": 50,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -190,6 +191,10 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "testbed.api.schema.declare_errors",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "RunState": "testbed.runs.states.RunState",
         "StepState": "testbed.runs.states.StepState",

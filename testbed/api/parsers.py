@@ -1,11 +1,15 @@
-"""JSON that PostgreSQL can store: no NUL characters, no lone surrogates."""
+"""JSON that PostgreSQL can store: no NUL characters, no lone surrogates, no infinities."""
 
+import math
 from collections.abc import Mapping
 from typing import IO, Any
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
+
+# Deeper than any recipe, far from the depth at which Python gives up.
+DEEPEST = 50
 
 
 class StorableJSONParser(JSONParser):
@@ -21,18 +25,23 @@ class StorableJSONParser(JSONParser):
             data = super().parse(stream, media_type, parser_context)
         except RecursionError as error:
             raise ParseError(_("The JSON is nested too deeply.")) from error
-        _refuse_unstorable(data)
+        _refuse_unstorable(data, DEEPEST)
         return data
 
 
-def _refuse_unstorable(value: Any) -> None:
+def _refuse_unstorable(value: Any, levels: int) -> None:
+    if levels == 0:
+        raise ParseError(_("The JSON is nested too deeply."))
     if isinstance(value, str):
         if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
             raise ParseError(_("Text must not contain NUL or broken characters."))
+    elif isinstance(value, float) and not math.isfinite(value):
+        # 1e999 is good JSON and reads as infinity.
+        raise ParseError(_("A number in the JSON is too large."))
     elif isinstance(value, dict):
         for key, part in value.items():
-            _refuse_unstorable(key)
-            _refuse_unstorable(part)
+            _refuse_unstorable(key, levels - 1)
+            _refuse_unstorable(part, levels - 1)
     elif isinstance(value, list):
         for part in value:
-            _refuse_unstorable(part)
+            _refuse_unstorable(part, levels - 1)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.shortcuts import get_object_or_404
 from django.urls import path
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -21,8 +21,6 @@ from testbed.people.visitor import person
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from rest_framework.request import Request
-
-REFUSED = OpenApiResponse(description="{code, message, fields}")
 
 
 class WaferSerializer(serializers.ModelSerializer[Wafer]):
@@ -79,10 +77,7 @@ class LotList(generics.ListAPIView[Lot]):
     def get_queryset(self) -> QuerySet[Lot]:
         return _lots(self.request)
 
-    @extend_schema(
-        request=NewLotSerializer,
-        responses={201: LotSerializer, 400: REFUSED, 403: REFUSED, 409: REFUSED},
-    )
+    @extend_schema(request=NewLotSerializer, responses={201: LotSerializer})
     def post(self, request: Request) -> Response:
         form = NewLotSerializer(data=request.data)
         form.is_valid(raise_exception=True)
@@ -110,10 +105,7 @@ class LotDetail(generics.RetrieveAPIView[Lot]):
 class LotCheckIn(APIView):
     """The technician puts a registered lot into an empty carrier."""
 
-    @extend_schema(
-        request=CheckInSerializer,
-        responses={200: LotSerializer, 400: REFUSED, 403: REFUSED, 404: REFUSED, 409: REFUSED},
-    )
+    @extend_schema(request=CheckInSerializer, responses={200: LotSerializer})
     def post(self, request: Request, code: str) -> Response:
         found = get_object_or_404(_lots(request), code=code)
         form = CheckInSerializer(data=request.data)
@@ -128,10 +120,7 @@ class LotCheckIn(APIView):
 class LotHandBack(APIView):
     """The technician hands a lot back; its carrier is free again."""
 
-    @extend_schema(
-        request=None,
-        responses={200: LotSerializer, 403: REFUSED, 404: REFUSED, 409: REFUSED},
-    )
+    @extend_schema(request=None, responses={200: LotSerializer})
     def post(self, request: Request, code: str) -> Response:
         found = get_object_or_404(_lots(request), code=code)
         hand_back(actor=person(request), lot=found)

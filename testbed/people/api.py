@@ -22,8 +22,6 @@ from testbed.refusals import Refusal
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
-REFUSED = OpenApiResponse(description="{code, message, fields}")
-
 
 class CompanySerializer(serializers.ModelSerializer[Company]):
     class Meta:
@@ -61,7 +59,11 @@ class Tokens(APIView):
     @extend_schema(
         request=CredentialsSerializer,
         auth=[],
-        responses={201: NewTokenSerializer, 400: REFUSED, 403: REFUSED, 429: REFUSED},
+        responses={
+            201: NewTokenSerializer,
+            403: OpenApiResponse(description="mail address and password do not belong together"),
+            429: OpenApiResponse(),
+        },
     )
     def post(self, request: Request) -> Response:
         form = CredentialsSerializer(data=request.data)
@@ -82,7 +84,10 @@ class Tokens(APIView):
 class CurrentToken(APIView):
     """Revoke the token that this request was made with."""
 
-    @extend_schema(request=None, responses={204: None, 400: REFUSED})
+    @extend_schema(
+        request=None,
+        responses={204: None, 400: OpenApiResponse(description="not made with a token")},
+    )
     def delete(self, request: Request) -> Response:
         if not isinstance(request.auth, ApiToken):
             raise Refusal("no_token", _("This request was not made with a token."), status=400)

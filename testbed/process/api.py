@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.shortcuts import get_object_or_404
 from django.urls import path
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -18,8 +18,6 @@ from testbed.process.models import Operation, Recipe, RecipeVersion, Route
 if TYPE_CHECKING:
     from django.db.models import QuerySet
     from rest_framework.request import Request
-
-REFUSED = OpenApiResponse(description="{code, message, fields}")
 
 
 class VersionSerializer(serializers.ModelSerializer[RecipeVersion]):
@@ -86,10 +84,7 @@ class RecipeList(generics.ListAPIView[Recipe]):
     def get_queryset(self) -> QuerySet[Recipe]:
         return _recipes(self.request)
 
-    @extend_schema(
-        request=NewRecipeSerializer,
-        responses={201: RecipeSerializer, 400: REFUSED, 403: REFUSED, 409: REFUSED},
-    )
+    @extend_schema(request=NewRecipeSerializer, responses={201: RecipeSerializer})
     def post(self, request: Request) -> Response:
         form = NewRecipeSerializer(data=request.data)
         form.is_valid(raise_exception=True)
@@ -110,10 +105,7 @@ class RecipeDetail(generics.RetrieveAPIView[Recipe]):
 class VersionList(APIView):
     """POST writes the next draft version."""
 
-    @extend_schema(
-        request=NewVersionSerializer,
-        responses={201: VersionSerializer, 400: REFUSED, 403: REFUSED, 404: REFUSED},
-    )
+    @extend_schema(request=NewVersionSerializer, responses={201: VersionSerializer})
     def post(self, request: Request, code: str) -> Response:
         recipe = get_object_or_404(_recipes(request), code=code)
         form = NewVersionSerializer(data=request.data)
@@ -129,10 +121,7 @@ class VersionMove(APIView):
 
     verb = staticmethod(versions.submit)
 
-    @extend_schema(
-        request=None,
-        responses={200: VersionSerializer, 403: REFUSED, 404: REFUSED, 409: REFUSED},
-    )
+    @extend_schema(request=None, responses={200: VersionSerializer})
     def post(self, request: Request, code: str, number: int) -> Response:
         version = get_object_or_404(
             RecipeVersion.objects.visible_to(request.user), recipe__code=code, number=number

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.shortcuts import get_object_or_404
 from django.urls import path
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import generics, serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -23,13 +23,18 @@ if TYPE_CHECKING:
     from testbed.people.models import User
     from testbed.tools.querysets import ToolQuerySet
 
-REFUSED = OpenApiResponse(description="{code, message, fields}")
+
+@extend_schema_field({"type": "string", "pattern": "^[0-2][0-9]:[0-5][0-9]:[0-5][0-9]$"})
+class WallClockField(serializers.TimeField):
+    """09:30:00 on the facility's clock; JSON Schema's own "time" would carry a zone."""
 
 
 class ToolSerializer(serializers.ModelSerializer[Tool]):
     """A tool as everybody who is signed in sees it; rate in won per hour without VAT, hours KST."""
 
     cell = serializers.CharField(source="cell.code", allow_null=True, default=None)
+    opens_at = WallClockField(help_text="KST; equal to closes_at = around the clock")
+    closes_at = WallClockField(help_text="KST")
     state = serializers.ChoiceField(choices=E10State.choices, allow_null=True)
     state_since = serializers.DateTimeField(allow_null=True)
 
@@ -47,28 +52,29 @@ def _tools(request: Request) -> ToolQuerySet:
     return Tool.objects.visible_to(request.user).with_state().select_related("cell")
 
 
+class ToolsWanted(serializers.Serializer[Any]):
+    """The list's filters."""
+
+    area = serializers.ChoiceField(choices=Area.choices, required=False, help_text="this bay")
+    cell = serializers.SlugField(max_length=20, required=False, help_text="this cell's tools")
+
+
 class ToolList(generics.ListAPIView[Tool]):
     """Every tool with its present SEMI E10 state."""
 
     serializer_class = ToolSerializer
 
-    @extend_schema(
-        parameters=[
-            OpenApiParameter("area", str, enum=Area.values, description="only this bay"),
-            OpenApiParameter("cell", str, description="only this cell's tools"),
-        ],
-        responses={200: ToolSerializer(many=True), 404: REFUSED},
-    )
+    @extend_schema(parameters=[ToolsWanted], responses={200: ToolSerializer(many=True)})
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> ToolQuerySet:
-        found = _tools(self.request)
-        for name, lookup in (("area", "area"), ("cell", "cell__code")):
-            value = self.request.query_params.get(name, "").replace("\x00", "")
-            if value:
-                found = found.filter(**{lookup: value})
-        return found
+        wanted = ToolsWanted(data=self.request.query_params.dict())
+        wanted.is_valid(raise_exception=True)
+        lookups = {"area": "area", "cell": "cell__code"}
+        return _tools(self.request).filter(
+            **{lookups[name]: value for name, value in wanted.validated_data.items()}
+        )
 
 
 class ToolDetail(generics.RetrieveAPIView[Tool]):
@@ -98,7 +104,7 @@ class EmergencyStop(_ToolVerb):
 
     verb = staticmethod(states.emergency_stop)
 
-    @extend_schema(request=None, responses={200: ToolSerializer, 403: REFUSED, 404: REFUSED})
+    @extend_schema(request=None, responses={200: ToolSerializer})
     def post(self, request: Request, code: str) -> Response:
         return self.act(request, code)
 
@@ -108,7 +114,7 @@ class ClearEmergencyStop(_ToolVerb):
 
     verb = staticmethod(states.clear_emergency_stop)
 
-    @extend_schema(request=None, responses={200: ToolSerializer, 403: REFUSED, 404: REFUSED})
+    @extend_schema(request=None, responses={200: ToolSerializer})
     def post(self, request: Request, code: str) -> Response:
         return self.act(request, code)
 
