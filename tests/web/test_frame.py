@@ -18,8 +18,8 @@ from testbed.web.views import server_error
 SignIn = Callable[[User], Client]
 
 
-def text(response: HttpResponse) -> str:
-    return response.content.decode()
+def text(response: Any) -> str:
+    return str(response.content.decode())
 
 
 def test_korean_first_and_english_on_request(client: Client, db: None) -> None:
