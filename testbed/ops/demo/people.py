@@ -36,7 +36,7 @@ CAST = (
 
 def load() -> dict[str, User]:
     """The cast by mail address; who is there already stays as they are."""
-    companies = {number: _company(number, *rest) for number, *rest in COMPANIES}
+    companies = {entry[0]: _company(*entry) for entry in COMPANIES}
     return {person.email: _user(person, companies.get(person.company)) for person in CAST}
 
 
@@ -56,7 +56,7 @@ def _company(
 
 
 def _user(person: Person, company: Company | None) -> User:
-    existing = User.objects.filter(email=person.email).first()
+    existing: User | None = User.objects.filter(email=person.email).first()
     if existing is not None:
         return existing
     return User.objects.create_user(
