@@ -75,7 +75,7 @@ def people_and_tools() -> tuple[User, list[Tool], Target]:
     from testbed.tools.models import Cell, Tool
 
     company = Company.objects.create(
-        name_ko="가온", name_en="Gaon", business_number="9998100010", sector="materials",
+        name_ko="가온", name_en="Gaon", business_number="9998100015", sector="materials",
         size_class="sme",
     )  # fmt: skip
     actor = User.objects.create(

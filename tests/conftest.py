@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from hypothesis import settings as hypothesis_settings
 from rest_framework.test import APIClient
 
 from testbed.people import tokens
@@ -16,6 +17,9 @@ from testbed.tools import states
 from testbed.tools.models import Area, Cell, ContaminationClass, E10State, Tool
 
 pytest_plugins = ["tests.world"]
+# A busy machine is no reason for an example to fail.
+hypothesis_settings.register_profile("unhurried", deadline=None)
+hypothesis_settings.load_profile("unhurried")
 PASSWORD = "a long enough sentence"
 
 

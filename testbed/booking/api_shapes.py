@@ -24,6 +24,8 @@ from testbed.process.models import Route
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rest_framework.request import Request
+
     from testbed.booking.rules import Rule
 
 # Far enough for any plan, near enough that no arithmetic on it leaves the calendar.
@@ -154,8 +156,20 @@ class WaferCountsSerializer(serializers.Serializer[Any]):
     )
 
 
+def route_of(code: str | None, request: Request) -> Route | None:
+    """The route with this code, None for no code; ValidationError for an unknown one."""
+    routes = Route.objects.visible_to(person(request))
+    route = routes.filter(code=code).first() if code else None
+    if code and route is None:
+        raise serializers.ValidationError(_("There is no such route."))
+    return route
+
+
 class QuoteRequestSerializer(SpanSerializer, WaferCountsSerializer):
     route = serializers.CharField(required=False, max_length=20, allow_blank=True)
+
+    def validate_route(self, code: str) -> Route | None:
+        return route_of(code, self.context["request"])
 
 
 class AnswersSerializer(WaferCountsSerializer):
@@ -177,11 +191,7 @@ class AnswersSerializer(WaferCountsSerializer):
         return lot
 
     def validate_route(self, code: str | None) -> Route | None:
-        routes = Route.objects.visible_to(person(self.context["request"]))
-        route = routes.filter(code=code).first() if code else None
-        if code and route is None:
-            raise serializers.ValidationError(_("There is no such route."))
-        return route
+        return route_of(code, self.context["request"])
 
 
 class NewBookingSerializer(SpanSerializer, AnswersSerializer):
