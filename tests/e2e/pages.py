@@ -110,6 +110,7 @@ NO_PAGE = {
     "move_recipe_version": "answers a form",
     "hold_slot": "answers a form",
     "cancel_booking": "answers a form",
+    "finish_booking": "answers a form",
     "approve_booking": "answers a form",
     "refuse_booking": "answers a form",
     "stop_run": "answers a form",
