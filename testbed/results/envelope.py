@@ -43,25 +43,36 @@ def envelope(
     """The curve between `start` and `end` (s; None = its own ends) for `pixels` (>= 1) columns.
 
     Pieces follow one another in time. With at most two samples a pixel they are returned as
-    they are; the number of points never exceeds twice the pixels.
+    they are; otherwise there are at most `pixels` points.
     """
-    cut = [_cut(piece, start, end) for piece in pieces]
-    kept = [piece for piece in cut if piece.samples.size]
+    kept = [piece for piece in (_cut(each, start, end) for each in pieces) if piece.samples.size]
     if not kept:
         empty = np.zeros(0, dtype=np.float32)
         return Envelope(np.zeros(0), empty, empty, True, 0)
-    samples = np.concatenate([piece.samples for piece in kept])
-    times = np.concatenate([_times(piece) for piece in kept])
+    samples = kept[0].samples if len(kept) == 1 else np.concatenate([p.samples for p in kept])
     if samples.size <= 2 * pixels:
-        return Envelope(times, samples, samples, True, samples.size)
+        every = np.arange(samples.size, dtype=np.int64)
+        return Envelope(_times(kept, every), samples, samples, True, samples.size)
     low, high, first = min_max(samples, pixels)
-    return Envelope(times[first], low, high, False, samples.size)
+    return Envelope(_times(kept, first), low, high, False, samples.size)
 
 
 def min_max(samples: Samples, pixels: int) -> tuple[Samples, Samples, NDArray[np.int64]]:
-    """(lowest, highest, first index), each (pixels,), of even shares of `samples` (n,)."""
-    first = (np.arange(pixels, dtype=np.int64) * samples.size) // pixels
-    return np.fmin.reduceat(samples, first), np.fmax.reduceat(samples, first), first
+    """(lowest, highest, first index) of shares of ceil(n / pixels) samples; the last is shorter.
+
+    NaN is looked through unless a share has nothing else.
+    """
+    share = -(-samples.size // pixels)
+    whole = samples.size // share
+    block = samples[: whole * share].reshape(whole, share)
+    low, high = block.min(axis=1), block.max(axis=1)
+    if np.isnan(low).any():
+        low, high = np.fmin.reduce(block, axis=1), np.fmax.reduce(block, axis=1)
+    rest = samples[whole * share :]
+    if rest.size:
+        low = np.append(low, np.fmin.reduce(rest))
+        high = np.append(high, np.fmax.reduce(rest))
+    return low, high, share * np.arange(low.size, dtype=np.int64)
 
 
 def _cut(piece: Piece, start: float | None, end: float | None) -> Piece:
@@ -80,5 +91,10 @@ def _index(piece: Piece, at: float) -> float:
     return float(np.clip((at - piece.t0_s) / piece.dt_s, -1e15, 1e15))
 
 
-def _times(piece: Piece) -> Array:
-    return np.asarray(piece.t0_s + piece.dt_s * np.arange(piece.samples.size), dtype=np.float64)
+def _times(pieces: list[Piece], index: NDArray[np.int64]) -> Array:
+    """Times (m,) of the samples at `index` (m,) of all pieces one after another."""
+    starts = np.cumsum([0, *(piece.samples.size for piece in pieces)])[:-1]
+    at = np.searchsorted(starts, index, side="right") - 1
+    t0 = np.array([piece.t0_s for piece in pieces])
+    dt = np.array([piece.dt_s for piece in pieces])
+    return np.asarray(t0[at] + dt[at] * (index - starts[at]), dtype=np.float64)

@@ -51,6 +51,8 @@ NOTES: dict[str, Any] = {
     ),
 }
 
+NBSP = "\u00a0"  # a unit stays with its number
+
 
 def reason(error: Unsupported) -> str:
     """Why there is no process window."""
@@ -68,8 +70,8 @@ def plus_minus(estimate: Estimate | None, digits: int = 1) -> str:
         return "–"
     value = f"{estimate.value:.{digits}f}"
     if estimate.at_least:
-        return f"≥ {value} {estimate.unit}"
-    return f"{value} ± {estimate.half:.{digits}f} {estimate.unit}"
+        return f"≥ {value}{NBSP}{estimate.unit}"
+    return f"{value} ± {estimate.half:.{digits}f}{NBSP}{estimate.unit}"
 
 
 def window_finding(window: ProcessWindow) -> str:
@@ -179,9 +181,15 @@ def trace_finding(curve: Curve) -> str:
     }
 
 
+def trace_limits(key: str) -> tuple[float, ...]:
+    """The values a curve must stay between; empty when it has no limit."""
+    return (-FOCUS_LIMIT_NM, FOCUS_LIMIT_NM) if key == "focus_error" else ()
+
+
 def trace_is_bad(curve: Curve) -> bool:
-    """True when the curve leaves its limit."""
-    return curve.key == "focus_error" and max(abs(curve.low), abs(curve.high)) > FOCUS_LIMIT_NM
+    """True when the curve leaves its limits."""
+    limits = trace_limits(curve.key)
+    return bool(limits) and (curve.low < limits[0] or curve.high > limits[1])
 
 
 TRACE_NAMES: dict[str, Any] = {

@@ -23,7 +23,7 @@ from testbed.results.process_window import TOLERANCE, ProcessWindow, analyse
 from testbed.results.story import chapters
 from testbed.results.trace_chart import trace_chart
 from testbed.results.wafer_map import Scale, small_map, wafer_map
-from testbed.results.wafer_statistics import WaferStatistics, by_wafer, describe
+from testbed.results.wafer_statistics import WaferStatistics, by_wafer, departures, describe
 from testbed.results.window_chart import window_chart
 from testbed.runs.models import Run, Traveler
 
@@ -65,7 +65,7 @@ def _verdict(found: Traveler, run: Run) -> dict[str, Any]:
     scale = scale_of(run)
     context: dict[str, Any] = {
         "scale": scale,
-        "gallery": _gallery(found, rows, scale),
+        "is_matrix": measurements.is_matrix(rows),
         "resolved": sum(site.is_good for site in rows),
         "site_count": len(rows),
         "exposure_run": measurements.exposure_run(found, run),
@@ -74,8 +74,12 @@ def _verdict(found: Traveler, run: Run) -> dict[str, Any]:
         matrix = measurements.matrix_of(rows)
         window = analyse(matrix, scale.middle)
     except Unsupported as error:
-        return context | {"reason": findings.reason(error)}
+        return context | {
+            "reason": findings.reason(error),
+            "gallery": _gallery(rows, scale, {}),
+        }
     return context | {
+        "gallery": _gallery(rows, scale, departures(matrix, window.fit)),
         "window": window,
         "numbers": _numbers(window),
         "finding": findings.window_finding(window),
@@ -121,22 +125,35 @@ def _bossung_rows(dose: Any, focus: Any, cd: Any) -> dict[str, Any]:
     return {"focuses": focuses, "rows": rows}
 
 
-def _gallery(found: Traveler, rows: list[Site], scale: Scale) -> list[dict[str, Any]]:
-    """One entry a measured wafer, worst first."""
+def _gallery(rows: list[Site], scale: Scale, departure: dict[int, float]) -> list[dict[str, Any]]:
+    """One entry a measured wafer, worst first.
+
+    On a matrix being out of spec is the experiment, so the worst is the wafer that departs most
+    from the fitted curves (`departure`: rms nm by slot); elsewhere the one most out of spec.
+    """
     groups = by_wafer(rows)
     numbered = [(describe(sites, scale), sites) for sites in groups.values()]
-    numbered.sort(key=lambda pair: (-pair[0].bad, pair[0].slot))
+    numbered.sort(key=lambda pair: (-departure.get(pair[0].slot, 0.0), -pair[0].bad, pair[0].slot))
     return [
-        {"numbers": numbers, "map": _small(numbers, sites, scale)} for numbers, sites in numbered
+        {
+            "numbers": numbers,
+            "map": _small(numbers, sites, scale),
+            "departure": departure.get(numbers.slot),
+        }
+        for numbers, sites in numbered
     ]
 
 
 def _small(numbers: WaferStatistics, sites: list[Site], scale: Scale) -> str:
-    title = _("Wafer %(slot)d") % {"slot": numbers.slot}
-    description = findings.wafer_finding(numbers, scale, matrix=measurements.is_matrix(sites))
-    values = {(site.col, site.row): site.value for site in sites if site.value is not None}
-    key = f"wafer-{numbers.slot}"
-    return small_map(values, scale=scale, key=key, title=title, description=description)
+    matrix = measurements.is_matrix(sites)
+    return small_map(
+        {(site.col, site.row): site.value for site in sites if site.value is not None},
+        scale=scale,
+        key=f"wafer-{numbers.slot}",
+        title=_("Wafer %(slot)d") % {"slot": numbers.slot},
+        description=findings.wafer_finding(numbers, scale, matrix=matrix),
+        marks=not matrix,
+    )
 
 
 @require_GET
@@ -217,6 +234,7 @@ def _pane(run: Run, curve: traces.Curve) -> dict[str, Any]:
         traces.pieces(blocks, None, None), start=None, end=None, pixels=FALLBACK_PIXELS
     )
     name, finding = findings.trace_name(curve.key), findings.trace_finding(curve)
+    limits = findings.trace_limits(curve.key)
     chart = trace_chart(
         drawn,
         key=f"trace-{curve.key}",
@@ -224,6 +242,7 @@ def _pane(run: Run, curve: traces.Curve) -> dict[str, Any]:
         description=finding,
         x_title=_("Time (s)") if curve.along == "s" else _("Position (nm)"),
         unit=curve.unit,
+        limits=limits,
     )
     return {
         "curve": curve,
@@ -231,6 +250,7 @@ def _pane(run: Run, curve: traces.Curve) -> dict[str, Any]:
         "finding": finding,
         "chart": chart,
         "is_bad": findings.trace_is_bad(curve),
+        "limits": " ".join(f"{limit:g}" for limit in limits),
     }
 
 

@@ -74,15 +74,25 @@ def wafer_map(
 
 
 def small_map(
-    values: Mapping[Place, float], *, scale: Scale, key: str, title: object, description: object
+    values: Mapping[Place, float],
+    *,
+    scale: Scale,
+    key: str,
+    title: object,
+    description: object,
+    marks: bool = True,
 ) -> SafeString:
-    """A thumbnail for the gallery: colours and marks, no numbers."""
+    """A thumbnail for the gallery: colours, and a mark on each field out of spec; no numbers.
+
+    `marks` False leaves the marks out: on a focus-exposure matrix they would cover the map.
+    """
+    bad = [place for place in sorted(values) if marks and not scale.holds(values[place])]
     return svg.drawing(
         2 * EXTENT,
         2 * EXTENT,
         _ground(),
         *(_rectangle(place, fill=scale.colour(values[place])) for place in sorted(values)),
-        *(_cross(p, size=7, width=2.5) for p in sorted(values) if not scale.holds(values[p])),
+        *(_cross(place, size=7, width=2.5) for place in bad),
         _notch(),
         key=key,
         title=title,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from testbed.results.bossung import Fit, Matrix
 from testbed.results.measurements import Site
 from testbed.results.wafer_map import Scale
 
@@ -57,3 +58,11 @@ def by_wafer(found: Iterable[Site]) -> dict[int, list[Site]]:
     for site in found:
         groups.setdefault(site.slot, []).append(site)
     return groups
+
+
+def departures(matrix: Matrix, fitted: Fit) -> dict[int, float]:
+    """By wafer (slot), the root mean square nm by which its sites depart from the fitted curves."""
+    return {
+        int(wafer): float(np.sqrt((fitted.residuals[matrix.wafer == wafer] ** 2).mean()))
+        for wafer in np.unique(matrix.wafer)
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
     from testbed.usage.period import Period
+    from testbed.usage.querysets import UsageLineQuerySet
 
 E10_HEADER = (
     "tool", "registration_number", *(f"{state.value}_h" for state in E10State),
@@ -92,7 +94,7 @@ def _e10_rows(period: Period) -> Iterator[tuple[object, ...]]:
 def usage(request: HttpRequest) -> HttpResponse:
     """A company's own hours and won, line by line; the staff see every company's."""
     period = _period(request, periods.this_month())
-    rows = UsageLine.objects.visible_to(request.user).within(period)
+    rows = _chosen(request, period)
     page = Paginator(rows.with_names(), 50).get_page(request.GET.get("page"))
     context = {
         "period": period,
@@ -100,9 +102,31 @@ def usage(request: HttpRequest) -> HttpResponse:
         "sums": rows.sums(),
         "by_tool": _tool_sums(rows),
         "clock_scale": settings.FAB_CLOCK_SCALE,
-        "query": period.query,
+        "query": "&".join(filter(None, [period.query, _filter_query(request)])),
     }
     return render(request, "usage/usage.html", context)
+
+
+def _chosen(request: HttpRequest, period: Period) -> UsageLineQuerySet:
+    """The person's lines of the period, narrowed by ?company= (number) and ?tool= (code)."""
+    rows: UsageLineQuerySet = UsageLine.objects.visible_to(request.user).within(period)
+    company, tool = _filters(request)
+    if company:
+        rows = rows.filter(company_id=int(company))
+    return rows.filter(tool__code=tool) if tool else rows
+
+
+def _filters(request: HttpRequest) -> tuple[str, str]:
+    """(company's number, tool's code) of the address; what is neither narrows nothing."""
+    company, tool = request.GET.get("company", ""), request.GET.get("tool", "")
+    is_number = company.isascii() and company.isdigit() and len(company) < 19
+    is_code = re.fullmatch(r"[-a-zA-Z0-9_]{1,20}", tool) is not None
+    return company if is_number else "", tool if is_code else ""
+
+
+def _filter_query(request: HttpRequest) -> str:
+    company, tool = _filters(request)
+    return "&".join(f"{k}={v}" for k, v in (("company", company), ("tool", tool)) if v)
 
 
 def _tool_sums(rows: Any) -> list[dict[str, Any]]:
@@ -115,7 +139,7 @@ def _tool_sums(rows: Any) -> list[dict[str, Any]]:
 def usage_csv(request: HttpRequest) -> HttpResponseBase:
     """The lines of the period as CSV."""
     period = _period(request, periods.this_month())
-    rows = UsageLine.objects.visible_to(request.user).within(period).with_names()
+    rows = _chosen(request, period).with_names()
     name = f"usage-{period.first_day}-{period.last_day}.csv"
     return download(name, LINES_HEADER, (_line_row(line) for line in rows.iterator()))
 

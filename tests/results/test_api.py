@@ -82,7 +82,8 @@ def test_a_curve_comes_as_an_envelope_and_raw_when_zoomed_in(
 ) -> None:
     client, address = api(alice), f"/api/v1/runs/{measured.exposure.pk}/traces/focus_error/"
     whole = client.get(address, {"wafer": 3, "pixels": 400}).json()
-    assert (whole["is_raw"], len(whole["t"]), whole["count"]) == (False, 400, 3_648)
+    assert (whole["is_raw"], whole["count"]) == (False, 3_648)
+    assert 300 < len(whole["t"]) <= 400
     assert max(whole["high"]) == 25.0
     close = client.get(address, {"wafer": 3, "start": 9.3, "end": 9.45, "pixels": 400}).json()
     assert close["is_raw"]

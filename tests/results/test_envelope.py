@@ -34,7 +34,9 @@ def test_extremes_survive_and_points_are_few(values: list[float], pixels: int, c
 @given(st.lists(st.floats(-100, 100, width=32), min_size=200, max_size=300), st.integers(1, 40))
 def test_every_bucket_is_the_plain_minimum_and_maximum(values: list[float], pixels: int) -> None:
     found = envelope([piece(values)], start=None, end=None, pixels=pixels)
-    edges = [i * len(values) // pixels for i in range(pixels + 1)]
+    share = -(-len(values) // pixels)
+    edges = [*range(0, len(values), share), len(values)]
+    assert len(found.t) == len(edges) - 1 <= pixels
     for i, (a, b) in enumerate(itertools.pairwise(edges)):
         assert found.low[i] == np.float32(min(values[a:b]))
         assert found.high[i] == np.float32(max(values[a:b]))

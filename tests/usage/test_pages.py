@@ -79,6 +79,21 @@ def test_a_company_name_that_is_a_formula_is_disarmed(
     assert row["company"] == "'=HYPERLINK(1)"
 
 
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ({}, 1), ({"tool": "scanner"}, 1), ({"tool": "track"}, 0), ({"company": "0"}, 0),
+        ({"company": "9" * 30}, 1), ({"tool": "' OR 1"}, 1),
+    ],
+)  # fmt: skip
+def test_lines_can_be_narrowed(
+    line: UsageLine, administrator: User, sign_in: SignIn, query: dict[str, str], count: int
+) -> None:
+    client = sign_in(administrator)
+    assert len(client.get(reverse("usage"), query).context["page"].object_list) == count
+    assert len(rows_of(client.get(reverse("usage_csv"), query))) == count
+
+
 # -- the administrator's page --------------------------------------------------------------------
 @pytest.mark.parametrize("language", [KOREAN, ENGLISH])
 def test_the_facility_in_four_numbers(

@@ -22,11 +22,13 @@
     return figure.dataset.trace + "?" + query;
   };
 
+  const limitsOf = (figure) => figure.dataset.limits.split(" ").filter(Boolean).map(Number);
+
   const fetchCurve = async (figure, width, range) => {
     const answer = await fetch(address(figure, width, range), { headers: { Accept: "application/json" } });
     if (!answer.ok) throw new Error(String(answer.status));
     const curve = await answer.json();
-    return [curve.t, curve.low, curve.high];
+    return [curve.t, curve.low, curve.high, ...limitsOf(figure).map((limit) => curve.t.map(() => limit))];
   };
 
   const options = (figure, width, zoom) => {
@@ -43,6 +45,7 @@
         { label: figure.dataset.along },
         { label: `${figure.dataset.name}, ${figure.dataset.lowName} (${figure.dataset.unit})`, stroke: line, width: 1, points: { show: false } },
         { label: `${figure.dataset.name}, ${figure.dataset.highName} (${figure.dataset.unit})`, stroke: line, width: 1, points: { show: false } },
+        ...limitsOf(figure).map((limit) => ({ label: `${figure.dataset.limitName} (${figure.dataset.unit})`, stroke: probe("limit-ink"), dash: [6, 4], width: 1.5, points: { show: false } })),
       ],
       bands: [{ series: [2, 1], fill }],
       hooks: { setSelect: [(plot) => zoom(plot)] },
