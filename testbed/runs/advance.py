@@ -163,7 +163,7 @@ class _Turn:
         trial = self._trial(step)
         if was == StepState.SENT and not self.held.taken_over:
             so_far = Progress(step.progress, 0.0, step.message, step.handle)
-            self._follow(trial, step, so_far)
+            self._follow(trial, step, trial.poll(so_far))
         else:
             self._follow(trial, step, trial.start(ask_first=was != StepState.PENDING))
 

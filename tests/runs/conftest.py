@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,7 @@ def live_floor(
 ) -> Iterator[Floor]:
     """A floor whose tools are the simulated fab's."""
     fab.control.clear_faults()
+    fab.control.rescale(SCALE)
     yield lay(
         alice=alice, technician=technician, process_engineer=process_engineer, tools=tools,
         fab=fab,
@@ -67,4 +69,7 @@ def bells(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     return rung
 
 
-Make = Callable[..., Floor]
+@pytest.fixture
+def impatient(settings: Any) -> None:
+    """A wire that is given up on soon: these tests wait for its timeouts."""
+    settings.WIRE_TIMEOUT_S = 0.5

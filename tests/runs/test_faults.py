@@ -1,0 +1,197 @@
+"""What goes wrong on the wire in the middle of a run, against the simulated fab."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from testbed.people.models import User
+from testbed.runs import advance as engine
+from testbed.runs import control, log, sessions
+from testbed.runs.choices import choices
+from testbed.runs.models import Run
+from testbed.runs.states import RunState, StepState
+from testbed.tools import states
+from testbed.tools.models import E10State, StateSpan, Tool
+from tests.runs.floor import Fab, Floor, drive, lay, simulated_fab
+
+pytestmark = pytest.mark.usefixtures("impatient")
+
+
+def fab_of(floor: Floor) -> Fab:
+    assert floor.fab is not None
+    return floor.fab
+
+
+def ready_to_expose(floor: Floor) -> dict[str, int]:
+    """Coat both wafers; the scanner's counters before it begins."""
+    assert floor.run("coat").state == RunState.COMPLETED
+    return fab_of(floor).control.counters("scanner")
+
+
+def exposed_once(floor: Floor, before: dict[str, int], starts: int = 2) -> None:
+    after = fab_of(floor).control.counters("scanner")
+    assert after["double_exposures"] == 0
+    assert after["starts"] - before["starts"] == starts
+
+
+def kinds(run: Run) -> list[str]:
+    return list(run.events.order_by("seq").values_list("kind", flat=True))
+
+
+def state_of(tool: Tool) -> str:
+    return StateSpan.objects.get(tool=tool, ended_at=None).state
+
+
+def decide(floor: Floor, run: Run, choice: str) -> Run:
+    control.resolve(actor=floor.technician, run=run, choice=choice, note="looked at the tool")
+    return drive(run)
+
+
+@pytest.mark.parametrize(
+    ("kind", "match"),
+    [
+        ("no_reply", "JOB:STAR"),
+        ("close", "JOB:STAR"),
+        ("garbage", "JOB:STAR"),
+        ("no_reply", "JOB:STAT"),
+        ("reset", "JOB:STAT"),
+        ("garbage", "TRAC:DATA"),
+        ("no_reply", "EXP:RET"),
+        ("close", "CARR:DOCK"),
+    ],
+)
+def test_one_fault_is_explained_by_the_tool_and_the_run_goes_on(
+    live_floor: Floor, kind: str, match: str
+) -> None:
+    before = ready_to_expose(live_floor)
+    run = live_floor.start("expose")
+    fab_of(live_floor).control.fault("scanner", "", kind, match=match)
+    assert drive(run).state == RunState.COMPLETED, run.evidence
+    exposed_once(live_floor, before)
+    assert "step.again" in kinds(run)
+    assert log.verify(run).whole
+
+
+def silent_after_start(floor: Floor) -> Run:
+    """A run held because the scanner went silent once its exposure had begun."""
+    run = floor.start("expose")
+    fab_of(floor).control.fault("scanner", "", "no_reply", match="JOB:", count=50, skip=1)
+    assert drive(run).state == RunState.HELD
+    assert run.steps.get(state=StepState.UNKNOWN).is_process
+    assert run.wire_logs.get().exchanges
+    assert state_of(run.tool) == E10State.UNSCHEDULED_DOWN
+    assert choices(run)[0].code == "ask_again"
+    fab_of(floor).control.clear_faults()
+    return run
+
+
+def test_a_silent_tool_that_finished_meanwhile_says_so_when_asked_again(
+    live_floor: Floor,
+) -> None:
+    before = ready_to_expose(live_floor)
+    run = decide(live_floor, silent_after_start(live_floor), "ask_again")
+    assert run.state == RunState.COMPLETED
+    assert state_of(run.tool) == E10State.STANDBY
+    exposed_once(live_floor, before)
+
+
+def test_a_silent_tool_made_safe_in_mid_exposure_says_so_and_the_wafer_is_left_out(
+    live_floor: Floor,
+) -> None:
+    before = ready_to_expose(live_floor)
+    fab_of(live_floor).control.rescale(5)
+    run = decide(live_floor, silent_after_start(live_floor), "ask_again")
+    assert run.state == RunState.HELD
+    assert run.evidence["tool_says"] == "failed"
+    fab_of(live_floor).control.rescale(100)
+    assert decide(live_floor, run, "skip_wafer").state == RunState.COMPLETED
+    exposed_once(live_floor, before)
+
+
+def test_a_tool_that_cannot_be_reached_at_all_holds_the_run_untouched(live_floor: Floor) -> None:
+    before = ready_to_expose(live_floor)
+    run = live_floor.start("expose")
+    fab_of(live_floor).control.refuse("scanner", 4.0)
+    assert drive(run).state == RunState.HELD
+    assert run.held_why == "unreachable"
+    assert set(run.steps.values_list("state", flat=True)) == {StepState.PENDING}
+    assert [one.code for one in choices(run)] == ["go_on", "abort", "close"]
+    exposed_once(live_floor, before, starts=0)
+
+
+def test_a_power_cut_in_mid_exposure_and_the_next_wafer_finds_the_tool_set_up_again(
+    live_floor: Floor,
+) -> None:
+    before = ready_to_expose(live_floor)
+    run = live_floor.start("expose")
+    fab_of(live_floor).control.fault("scanner", "", "restart", match="JOB:STAT", seconds=0.2)
+    assert drive(run).state == RunState.HELD
+    assert run.evidence["tool_says"] == "failed"
+    run = decide(live_floor, run, "skip_wafer")
+    assert run.state == RunState.COMPLETED
+    assert "step.restored" in kinds(run)
+    exposed_once(live_floor, before)
+    # With its defaults the scanner would have printed one dose everywhere.
+    assert fab_of(live_floor).control.state("scanner")["settings"]["LAY:DOSE:STEP"] == 2.0
+
+
+def test_a_tool_that_lost_its_memory_is_never_trusted_with_a_guess(
+    transactional_db: None,
+    tmp_path: Path,
+    alice: User,
+    technician: User,
+    process_engineer: User,
+    tools: dict[str, Tool],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A fab of its own: a lost job log stays lost.
+    monkeypatch.setattr(engine, "SLICE_S", 0.0)
+    with simulated_fab(tmp_path, scale=100.0) as fab:
+        floor = lay(
+            alice=alice, technician=technician, process_engineer=process_engineer, tools=tools,
+            fab=fab,
+        )  # fmt: skip
+        run = floor.start("coat")
+        while not run.steps.filter(state=StepState.SENT, is_process=True).exists():
+            assert engine.advance(run.pk)
+        fab.control.restart("track", lose_memory=True)
+        assert drive(run).state == RunState.HELD
+        assert run.evidence["tool_says"] == "lost"
+        assert [one.code for one in choices(run)][:2] == ["ask_again", "mark_done"]
+        assert fab.control.counters("track")["starts"] == 1
+        sessions.drop(run.tool_id)
+
+
+def test_a_carrier_whose_map_differs_moves_nothing(live_floor: Floor) -> None:
+    before = ready_to_expose(live_floor)
+    wafers = {wafer.slot: wafer.wafer_id for wafer in live_floor.lot.wafers.all()}
+    carrier = str(live_floor.lot.carrier)
+    fab_of(live_floor).control.deliver(carrier, wafers, {3: "X"})
+    run = live_floor.run("expose")
+    assert run.state == RunState.HELD
+    assert "3" in run.evidence["error"]
+    exposed_once(live_floor, before, starts=0)
+    fab_of(live_floor).control.deliver(carrier, wafers)
+    assert [one.code for one in choices(run)] == ["repeat", "abort"]
+    assert decide(live_floor, run, "abort").state == RunState.ABORTED
+
+
+def test_another_instrument_at_the_address_is_not_talked_to(live_floor: Floor) -> None:
+    tool = live_floor.tools["track"]
+    tool.serial = "SN-other"
+    tool.save()
+    run = live_floor.run("coat")
+    assert (run.state, run.held_why) == (RunState.HELD, "wrong_tool")
+    assert run.evidence["safe"] is False
+    assert set(run.steps.values_list("state", flat=True)) == {StepState.PENDING}
+
+
+def test_an_emergency_stop_between_steps_holds_until_a_person_clears_it(live_floor: Floor) -> None:
+    run = live_floor.start("coat")
+    states.emergency_stop(actor=live_floor.technician, tool=run.tool)
+    assert drive(run).state == RunState.HELD
+    assert run.held_why == "emergency_stop"
+    states.clear_emergency_stop(actor=live_floor.technician, tool=run.tool)
+    assert decide(live_floor, run, "go_on").state == RunState.COMPLETED
