@@ -9,7 +9,7 @@ import pytest
 from testbed.runs import control, doorbell, log
 from testbed.runs.models import Run, Step
 from testbed.runs.states import StepState
-from tests.crash.conftest import crash_floor, swept_until, until, worker  # noqa: F401
+from tests.crash.conftest import swept_until, until, worker
 from tests.runs.floor import Floor, drive
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
@@ -49,7 +49,7 @@ def check_nothing_twice(run: Run, floor: Floor, starts_before: int) -> None:
 
 @pytest.mark.parametrize("point", ["begun", "sent"])
 def test_killed_in_mid_exposure_the_run_is_held_and_a_person_resolves_it(
-    point: str, crash_floor: Floor, tmp_path: Path  # noqa: F811
+    point: str, crash_floor: Floor, tmp_path: Path
 ) -> None:
     assert crash_floor.fab is not None
     before = crash_floor.fab.control.counters("scanner")
@@ -73,7 +73,7 @@ def test_killed_in_mid_exposure_the_run_is_held_and_a_person_resolves_it(
 
 @pytest.mark.parametrize("point", ["intended", "finished", "stored"])
 def test_killed_where_the_tool_can_tell_the_run_goes_on_by_itself(
-    point: str, crash_floor: Floor, tmp_path: Path  # noqa: F811
+    point: str, crash_floor: Floor, tmp_path: Path
 ) -> None:
     assert crash_floor.fab is not None
     crash_floor.fab.control.rescale(100)
