@@ -72,7 +72,9 @@
     const data = await fetchCurve(figure, width(), null);
     figure.replaceChildren();
     const plot = new uPlot(options(figure, width(), zoom), data, figure);
-    plot.over.addEventListener("dblclick", () => { range = null; redraw(plot).catch(() => {}); });
+    // Panes zoom together, so they come back together.
+    plot.over.addEventListener("dblclick", () => document.dispatchEvent(new Event("traces:whole")));
+    document.addEventListener("traces:whole", () => { range = null; redraw(plot).catch(() => {}); });
     new ResizeObserver(() => plot.setSize({ width: width(), height })).observe(figure);
   };
 
