@@ -150,7 +150,7 @@ FORMAT_MODULE_PATH = ["testbed.web.formats"]
 STATIC_URL = "static/"
 STATIC_ROOT = embedded.data_folder() / "static"
 WHITENOISE_USE_FINDERS = True
-WHITENOISE_AUTOREFRESH = False
+WHITENOISE_AUTOREFRESH = DEBUG
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
