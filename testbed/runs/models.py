@@ -56,9 +56,7 @@ class Run(models.Model):
     tool = models.ForeignKey(Tool, on_delete=models.PROTECT, related_name="runs")
     recipe_version = models.ForeignKey(RecipeVersion, on_delete=models.PROTECT, related_name="+")
     recipe_sha256 = models.CharField(max_length=64)
-    state = models.CharField(
-        max_length=12, choices=RunState.choices, default=RunState.QUEUED
-    )
+    state = models.CharField(max_length=12, choices=RunState.choices, default=RunState.QUEUED)
     started_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     tool_identity = models.JSONField(default=dict)
     ask = models.CharField(
@@ -145,9 +143,7 @@ class Step(models.Model):
     params = models.JSONField(default=dict)
     after_unknown = models.CharField(max_length=10)
     is_process = models.BooleanField(default=False)
-    state = models.CharField(
-        max_length=8, choices=StepState.choices, default=StepState.PENDING
-    )
+    state = models.CharField(max_length=8, choices=StepState.choices, default=StepState.PENDING)
     handle = models.CharField(max_length=60, blank=True)
     progress = models.FloatField(default=0)
     message = models.CharField(max_length=300, blank=True)
@@ -195,9 +191,7 @@ class RunEvent(models.Model):
             models.UniqueConstraint(fields=["run", "seq"], name="run_event_seq_once"),
         ]
         triggers: ClassVar[list[pgtrigger.Trigger]] = [
-            pgtrigger.Protect(
-                name="append_only", operation=pgtrigger.Update | pgtrigger.Delete
-            ),
+            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
         ]
 
     def __str__(self) -> str:
@@ -253,9 +247,7 @@ class Datum(models.Model):
     wafer = models.ForeignKey(Wafer, null=True, blank=True, on_delete=models.PROTECT)
     key = models.CharField(max_length=40)
     unit = models.CharField(max_length=20, blank=True)
-    quality = models.CharField(
-        max_length=12, choices=Quality.choices, default=Quality.GOOD
-    )
+    quality = models.CharField(max_length=12, choices=Quality.choices, default=Quality.GOOD)
 
     objects = DataQuerySet.as_manager()
 
@@ -307,7 +299,5 @@ class TraceBlock(Datum):
     class Meta:
         ordering = ("run", "wafer", "key", "t0_s")
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                fields=["step", "key", "t0_s"], name="trace_block_once"
-            ),
+            models.UniqueConstraint(fields=["step", "key", "t0_s"], name="trace_block_once"),
         ]

@@ -80,9 +80,7 @@ def identify(held: Claim, run: Run, identity: dict[str, Any]) -> None:
 def intend(held: Claim, run: Run, step: Step) -> None:
     """PENDING to INTENT, committed before the wire is touched."""
     with fenced(held):
-        move_step(
-            step, StepState.INTENT, intent_at=timezone.now(), attempts=step.attempts + 1
-        )
+        move_step(step, StepState.INTENT, intent_at=timezone.now(), attempts=step.attempts + 1)
         if step.wafer_id is not None:
             _wafer_begins(run, step.wafer_id)
         log.append(
@@ -93,14 +91,12 @@ def intend(held: Claim, run: Run, step: Step) -> None:
 
 
 def _wafer_begins(run: Run, wafer_id: int) -> None:
-    RunWafer.objects.filter(
-        run=run, wafer=wafer_id, state=SubstrateState.NEEDS_PROCESSING
-    ).update(state=SubstrateState.IN_PROCESS)
+    RunWafer.objects.filter(run=run, wafer=wafer_id, state=SubstrateState.NEEDS_PROCESSING).update(
+        state=SubstrateState.IN_PROCESS
+    )
     # A wafer is as dirty as the dirtiest tool it has met.
     dirt = run.tool.contamination_class
-    Wafer.objects.filter(pk=wafer_id, contamination_class__lt=dirt).update(
-        contamination_class=dirt
-    )
+    Wafer.objects.filter(pk=wafer_id, contamination_class__lt=dirt).update(contamination_class=dirt)
     if run.state == RunState.SETTING_UP:
         move_run(run, RunState.RUNNING)
         log.append(run=run, kind="run.running")

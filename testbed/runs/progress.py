@@ -50,9 +50,7 @@ def _weight(step: Step) -> float:
 
 def _fraction(steps: Sequence[Step]) -> float:
     total = sum(_weight(step) for step in steps)
-    done = sum(
-        _weight(step) * (1.0 if step.state in SETTLED else step.progress) for step in steps
-    )
+    done = sum(_weight(step) * (1.0 if step.state in SETTLED else step.progress) for step in steps)
     return done / total if total else 0.0
 
 

@@ -24,9 +24,7 @@ from testbed.transactions import broken_constraint, in_transaction
 UNIQUE = "23505"
 
 
-def start(
-    *, actor: User, booking: Booking, operation: Operation, slots: Sequence[int]
-) -> Run:
+def start(*, actor: User, booking: Booking, operation: Operation, slots: Sequence[int]) -> Run:
     """Create the run, QUEUED, and ring its tool.
 
     `slots`: 1 to 25. Raises Refusal("interlocked", 409) with every unmet interlock in `fields`,

@@ -60,9 +60,7 @@ def test_bells_sweep_and_takeover_work_between_real_processes(
     assert run.safe_sent_at is not None
     assert "RUNNING" not in fab.state("scanner")["jobs"].values()
     fab.rescale(60)
-    control.resolve(
-        actor=floor.technician, run=run, choice="skip_wafer", note="partly exposed"
-    )
+    control.resolve(actor=floor.technician, run=run, choice="skip_wafer", note="partly exposed")
     with worker(tool_worker(queue), tmp_path / "second.log"):
         until("the run is completed", lambda: is_in(run, "completed", "held"), 40)
         assert run.state == "completed", run.evidence

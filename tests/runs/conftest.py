@@ -28,16 +28,12 @@ def tools(scanner: Tool, track: Tool, cd_sem: Tool) -> dict[str, Tool]:
 
 
 @pytest.fixture
-def floor(
-    alice: User, technician: User, process_engineer: User, tools: dict[str, Tool]
-) -> Floor:
+def floor(alice: User, technician: User, process_engineer: User, tools: dict[str, Tool]) -> Floor:
     """A floor whose tools have an address at which nobody answers (port 1)."""
     for number, tool in enumerate(tools.values(), start=1):
         tool.visa_resource = f"TCPIP::127.0.0.{number}::1::SOCKET"
         tool.save(update_fields=["visa_resource"])
-    return lay(
-        alice=alice, technician=technician, process_engineer=process_engineer, tools=tools
-    )
+    return lay(alice=alice, technician=technician, process_engineer=process_engineer, tools=tools)
 
 
 @pytest.fixture

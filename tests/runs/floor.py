@@ -20,7 +20,7 @@ from instruments.fab.control import FabControl
 from testbed.booking.models import Allocation, AllocationKind, Booking, BookingState
 from testbed.material.models import Carrier, Lot, LotState, Wafer
 from testbed.material.wafer_id import with_check
-from testbed.people.models import User
+from testbed.people.models import Company, User
 from testbed.process.models import Operation, Recipe, RecipeState, RecipeVersion, Route
 from testbed.process.versions import body_hash
 from testbed.runs import advance as engine
@@ -132,7 +132,7 @@ def lay(
     number = next(_numbers)
     carrier = Carrier.objects.create(code=f"FOUP-{number}")
     lot = Lot.objects.create(
-        code=f"L{number}", company=alice.company, product="resist", state=LotState.CHECKED_IN,
+        code=f"L{number}", company=company_of(alice), product="resist", state=LotState.CHECKED_IN,
         carrier=carrier, registered_by=alice, checked_in_at=timezone.now(),
     )  # fmt: skip
     for slot in range(1, wafers + 1):
@@ -146,6 +146,12 @@ def lay(
             tool.save(update_fields=["visa_resource"])
         fab.control.deliver(carrier.code, {w.slot: w.wafer_id for w in lot.wafers.all()})
     return Floor(technician, lot, route, tools, bookings, fab)
+
+
+def company_of(user: User) -> Company:
+    """The company of one of its members."""
+    assert user.company is not None
+    return user.company
 
 
 def _route(number: int, alice: User, process_engineer: User) -> Route:
@@ -174,7 +180,7 @@ def book(alice: User, tool: Tool, lot: Lot, route: Route) -> Booking:
     now = timezone.now()
     times = {"starts_at": now - timedelta(hours=1), "ends_at": now + timedelta(hours=7)}
     booking = Booking.objects.create(
-        company=alice.company, booked_by=alice, state=BookingState.CONFIRMED, lot=lot,
+        company=company_of(alice), booked_by=alice, state=BookingState.CONFIRMED, lot=lot,
         route=route, wafer_count=lot.wafers.count(), **times,
     )  # fmt: skip
     Allocation.objects.create(tool=tool, booking=booking, kind=AllocationKind.BOOKING, **times)

@@ -34,7 +34,7 @@ def test_a_company_sees_its_runs_without_controls(
     for address in ("", "live/", "log/"):
         answer = sign_in(alice).get(f"/runs/{run.pk}/{address}")
         assert answer.status_code == 200
-        assert "<form method=\"post\" action=\"/runs/" not in answer.content.decode()
+        assert '<form method="post" action="/runs/' not in answer.content.decode()
         assert sign_in(charlie).get(f"/runs/{run.pk}/{address}").status_code == 404
     assert "L" in sign_in(alice).get("/runs/").content.decode()
     assert str(run) not in sign_in(charlie).get("/runs/").content.decode()
@@ -59,9 +59,7 @@ def test_the_start_page_lists_interlocks_and_starts(floor: Floor, sign_in: SignI
     assert Run.objects.count() == 1
 
 
-def test_choosing_other_slots_checks_again_without_the_frame(
-    floor: Floor, sign_in: SignIn
-) -> None:
+def test_choosing_other_slots_checks_again_without_the_frame(floor: Floor, sign_in: SignIn) -> None:
     answer = sign_in(floor.technician).get(
         f"/runs/start/?booking={floor.bookings['track'].pk}&operation=1&chosen=1",
         headers={"HX-Request": "true", "accept-language": "en"},

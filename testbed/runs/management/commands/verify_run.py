@@ -25,9 +25,7 @@ class Command(BaseCommand):
             broken += not verdict.whole
             place = "" if verdict.whole else f" (event {verdict.broken_at})"
             word = "whole" if verdict.whole else "BROKEN"
-            self.stdout.write(
-                f"{run}: {word}, {verdict.events} events. {verdict.sentence}{place}"
-            )
+            self.stdout.write(f"{run}: {word}, {verdict.events} events. {verdict.sentence}{place}")
         if broken:
             sys.exit(1)
 
