@@ -1,5 +1,6 @@
 """One shape for every error of the API: {code, message, fields}."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,14 +46,33 @@ def _from_drf(error: exceptions.APIException) -> Response:
         return _not_found()
     code = error.get_codes()
     response = _answer(
-        error.status_code, code if isinstance(code, str) else error.default_code, str(error.detail)
+        error.status_code, code if isinstance(code, str) else error.default_code, _sentence(error)
     )
     if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
         response["WWW-Authenticate"] = "Bearer"
-    wait = getattr(error, "wait", None)
-    if wait:
-        response["Retry-After"] = str(int(wait))
+    if isinstance(error, exceptions.Throttled):
+        response["Retry-After"] = str(_seconds(error))
     return response
+
+
+def _sentence(error: exceptions.APIException) -> str:
+    """DRF's own sentences name mechanisms; ours say what to do."""
+    if isinstance(error, exceptions.NotAuthenticated):
+        return _("Send a token: Authorization: Bearer tb_…")
+    if isinstance(error, exceptions.MethodNotAllowed):
+        return _("This address does not do that; the header Allow says what it does.")
+    if isinstance(error, exceptions.UnsupportedMediaType):
+        return _("Send JSON, with Content-Type: application/json.")
+    if isinstance(error, exceptions.Throttled):
+        return _("Too many requests. Try again in %(seconds)d s.") % {"seconds": _seconds(error)}
+    if isinstance(error, exceptions.PermissionDenied):
+        # The only one that DRF raises here: a browser's session without the page's CSRF token.
+        return _("A signed-in browser must send its CSRF token; programs send a bearer token.")
+    return str(error.detail)
+
+
+def _seconds(error: exceptions.Throttled) -> int:
+    return max(1, math.ceil(getattr(error, "wait", None) or 1))
 
 
 def _from_database(error: Exception) -> Response | None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from json import JSONDecodeError
 from typing import IO, Any
 
 from django.utils.translation import gettext_lazy as _
@@ -25,8 +26,18 @@ class StorableJSONParser(JSONParser):
             data = super().parse(stream, media_type, parser_context)
         except RecursionError as error:
             raise ParseError(_("The JSON is nested too deeply.")) from error
+        except ParseError as error:
+            raise ParseError(_not_json(error.__context__)) from error
         _refuse_unstorable(data, DEEPEST)
         return data
+
+
+def _not_json(cause: BaseException | None) -> Any:
+    """Where it stops being JSON; DRF's own sentence is English in every language."""
+    if not isinstance(cause, JSONDecodeError):
+        return _("This is not JSON in UTF-8.")
+    place = {"line": cause.lineno, "column": cause.colno}
+    return _("This is not JSON: see line %(line)d, column %(column)d.") % place
 
 
 def _refuse_unstorable(value: Any, levels: int) -> None:

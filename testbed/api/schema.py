@@ -9,6 +9,8 @@ from django.utils.translation import gettext_lazy
 
 ERROR = "Error"
 JSON = "application/json"
+# What drf-spectacular writes for a status that a view declares without words.
+UNSAID = ("", "No response body")
 SAFE = ("get", "head", "options")
 MEANINGS = {
     "400": gettext_lazy("what was sent is not right; `fields` says where"),
@@ -58,7 +60,8 @@ def statuses(address: str, method: str, operation: Any) -> set[str]:
 
 
 def _complete(answer: dict[str, Any], status: str) -> None:
-    answer["description"] = answer.get("description") or str(MEANINGS[status])
+    if answer.get("description", "") in UNSAID:
+        answer["description"] = str(MEANINGS[status])
     answer.setdefault("content", {JSON: {"schema": {"$ref": f"#/components/schemas/{ERROR}"}}})
 
 
