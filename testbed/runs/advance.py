@@ -37,8 +37,8 @@ def advance(run_id: int, *, only_recover: bool = False) -> bool:
 
     `only_recover` is the sweep's way in: it takes over a tool whose worker fell silent, makes it
     safe and finds out what happened, but begins nothing; that is for the tool's own worker.
-    What a tool does never raises here. An unforeseen error does, after the tool was made safe,
-    and leaves the lease to expire: the sweep takes the tool over and asks.
+    What a tool does never raises here, and an unforeseen error holds the run. When not even that
+    can be stored the lease is left to expire: the sweep takes the tool over and asks.
     """
     run = _load(run_id)
     if run is None or not has_work(run):
@@ -94,10 +94,9 @@ class _Turn:
             raise
         except Undecided as trouble:
             self._hold(trouble)
-        except Exception:
-            log.exception("run %s: unforeseen; the lease is left to expire", self.run.pk)
-            self._make_safe()
-            raise
+        except Exception as error:
+            log.exception("run %s: unforeseen", self.run.pk)
+            self._hold(Undecided("unforeseen", error))
         return True
 
     def _take(self) -> None:
@@ -172,7 +171,7 @@ class _Turn:
 
         A tool that lost its power, or its carrier, in between would work with its defaults.
         """
-        if step.wafer_id is None or step.attempts:
+        if step.wafer_id is None:
             return
         touched = self.run.steps.filter(wafer=step.wafer_id, state=StepState.DONE)
         if touched.exists():
@@ -186,7 +185,7 @@ class _Turn:
     def _restore(self, step: Step) -> None:
         """Do a set-up step again when the tool no longer shows what it left."""
         trial = Attempt(
-            self.program, self.tool, step, pause=self.watch.rest,
+            self.program, self.tool, step, pause=self.watch.rest, prepare=lambda: None,
             on_trouble=lambda e: moves.try_again(self.held, self.run, step, e, fresh=False),
             on_answer=lambda *words: None,
         )  # fmt: skip
@@ -205,6 +204,7 @@ class _Turn:
     def _trial(self, step: Step) -> Attempt:
         return Attempt(
             self.program, self.tool, step, pause=self.watch.rest,
+            prepare=lambda: self._prepare(step),
             on_trouble=lambda e: moves.try_again(self.held, self.run, step, e, fresh=False),
             on_answer=lambda *words: moves.note_answer(self.held, self.run, step, *words),
         )  # fmt: skip

@@ -103,7 +103,11 @@ def _is_wire(error: InstrumentError) -> bool:
 
 
 class Attempt:
-    """One step on one tool. `on_trouble` and `on_answer` hear what happens on the way."""
+    """One step on one tool. `on_trouble` and `on_answer` hear what happens on the way.
+
+    `prepare` makes sure of the tool's set-up before a step begins that the tool, asked after an
+    unknown outcome, never saw: it may have lost its power in between.
+    """
 
     def __init__(
         self,
@@ -112,6 +116,7 @@ class Attempt:
         step: Step,
         *,
         pause: Pause,
+        prepare: Callable[[], None],
         on_trouble: Callable[[Exception], None],
         on_answer: Callable[[str, str], None],
     ) -> None:
@@ -120,6 +125,7 @@ class Attempt:
         self.step = step
         self.order = order_of(step)
         self.pause = pause
+        self.prepare = prepare
         self.on_trouble = on_trouble
         self.on_answer = on_answer
         self.troubles = 0
@@ -179,7 +185,10 @@ class Attempt:
 
     def _ask_then_begin(self) -> Outcome:
         outcome = self._ask()
-        return self._begin() if isinstance(outcome, NotStarted) else outcome
+        if not isinstance(outcome, NotStarted):
+            return outcome
+        self.prepare()
+        return self._begin()
 
     def _ask(self) -> Outcome:
         outcome = self.program.reconcile(self.tool, self.order)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from instruments.catalogue import TOOLS
 from testbed.booking.models import Booking, BookingState
 from testbed.material.models import LotState, SubstrateState, Wafer
 from testbed.people.models import User
@@ -157,9 +158,9 @@ def _free(tool: Tool) -> Interlock:
 def _address(tool: Tool) -> Interlock:
     return Interlock(
         "tool_address",
-        _("Tool has a VISA address"),
-        bool(tool.visa_resource),
-        _("No VISA resource is registered for this tool."),
+        _("Tool can be reached by the software"),
+        bool(tool.visa_resource) and tool.kind in TOOLS,
+        _("No VISA resource or no driver is registered for this tool."),
         _("the administrator"),
     )
 

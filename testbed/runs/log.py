@@ -70,6 +70,7 @@ REASONS: dict[str, StrOrPromise] = {
     "wrong_tool": _("another instrument answers at this address."),
     "emergency_stop": _("the emergency stop was pressed."),
     "worker_lost": _("the worker was lost in the middle of a step."),
+    "unforeseen": _("the software met something unforeseen."),
     "abort_unconfirmed": _("the tool did not confirm the abort."),
 }
 SAYS: dict[str, StrOrPromise] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from testbed.people.models import User
 from testbed.runs import advance as engine
 from testbed.runs import control, log, sessions
+from testbed.runs.attempt import Attempt
 from testbed.runs.choices import choices
 from testbed.runs.models import Run
 from testbed.runs.states import RunState, StepState
@@ -135,6 +137,36 @@ def test_a_power_cut_in_mid_exposure_and_the_next_wafer_finds_the_tool_set_up_ag
     exposed_once(live_floor, before)
     # With its defaults the scanner would have printed one dose everywhere.
     assert fab_of(live_floor).control.state("scanner")["settings"]["LAY:DOSE:STEP"] == 2.0
+
+
+def test_a_tool_that_lost_its_power_while_a_person_thought_is_set_up_again(
+    live_floor: Floor,
+) -> None:
+    before = ready_to_expose(live_floor)
+    run = live_floor.start("expose")
+    while run.steps.filter(kind="settings").exclude(state=StepState.DONE).exists():
+        assert engine.advance(run.pk)
+    fab_of(live_floor).control.refuse("scanner", 4.0)
+    assert drive(run).state == RunState.HELD
+    fab_of(live_floor).control.restart("scanner")
+    time.sleep(4.0)
+    assert decide(live_floor, run, "go_on").state == RunState.COMPLETED
+    assert kinds(run).count("step.restored") == 2
+    assert fab_of(live_floor).control.state("scanner")["settings"]["LAY:DOSE:STEP"] == 2.0
+    exposed_once(live_floor, before)
+
+
+def test_what_nobody_foresaw_is_held_with_the_tool_made_safe(
+    live_floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = live_floor.start("coat")
+    monkeypatch.setattr(Attempt, "start", lambda self, ask_first: 1 // 0)
+    before = fab_of(live_floor).control.counters("track")["safes"]
+    assert drive(run).state == RunState.HELD
+    assert run.held_why == "unforeseen"
+    assert "ZeroDivisionError" in run.evidence["error"]
+    assert fab_of(live_floor).control.counters("track")["safes"] > before
+    monkeypatch.undo()
 
 
 def test_a_tool_that_lost_its_memory_is_never_trusted_with_a_guess(
