@@ -46,11 +46,6 @@ TOO_WIDE = """() => {
 
 
 @cache
-def axe_source() -> str:
-    return AXE.read_text()
-
-
-@cache
 def compressed_size(url: str) -> int:
     """Bytes of a script of the site, as gzip makes them."""
     with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own http
@@ -100,8 +95,6 @@ class Visit:
 
     def check_axe(self, rules: list[str] | None = None) -> None:
         """Every axe rule, or the named ones."""
-        if not self.page.evaluate("'axe' in window"):
-            self.page.evaluate(axe_source())
         look = self.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
         self.complaints += [
             f"{'dark' if look else 'light'} axe {line}"
@@ -136,6 +129,8 @@ class Visitor:
                 locale={"ko": "ko-KR", "en": "en-GB"}[language],
             )
             made.add_init_script(LISTEN)
+            # Given to the context once: half a megabyte a page by hand would cost more than axe.
+            made.add_init_script(path=AXE)
             made.add_cookies(self._cookies(who, language))
             made.set_default_timeout(20_000)
             self.contexts[key] = made
