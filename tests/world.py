@@ -72,6 +72,7 @@ class World:
             "approve": self.booking,
             "refuse": self.booking,
             "cancel": self.booking,
+            "change": self.booking,
             "finish": self.booking,
             "booking": self.booking,
             "lot": self.lot,

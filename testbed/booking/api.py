@@ -17,6 +17,7 @@ from testbed.booking import api_shapes as shapes
 from testbed.booking import approve as decisions
 from testbed.booking import idempotency
 from testbed.booking.cancel import cancel
+from testbed.booking.change import change, preview
 from testbed.booking.explain import slot_json
 from testbed.booking.finish import finish
 from testbed.booking.hold import extend, hold
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from rest_framework.request import Request
     from rest_framework.serializers import Serializer
+
+    from testbed.booking.slots import Slot
 
 BROKEN = OpenApiResponse(shapes.RefusedClaimSerializer, "every rule that says no")
 CLAIMS: dict[int, Any] = {403: BROKEN, 409: BROKEN, 422: BROKEN}
@@ -240,6 +243,46 @@ class Cancel(APIView):
         return shown(request, cancel(actor=person(request), booking=one_booking(request, pk)))
 
 
+class Change(APIView):
+    """Another time or tool for a booking that has not begun; its number and answers stay."""
+
+    @extend_schema(
+        parameters=[shapes.SpanSerializer],
+        responses={200: shapes.ChangePreviewSerializer, **CLAIMS},
+    )
+    def get(self, request: Request, pk: int) -> Response:
+        """What the change would cost and which rules it would break; nothing is written."""
+        booking = one_booking(request, pk)
+        asked = checked(shapes.SpanSerializer, request.query_params.dict(), request)
+        actor, target = person(request), asked["target"]
+        span = Interval(asked["starts_at"], asked["ends_at"])
+        seen = preview(actor=actor, booking=booking, target=target, span=span)
+        near: list[Slot] = []
+        if refusing(seen.broken):
+            near = nearest(actor=actor, target=target, span=span, without=booking)
+        return Response(
+            {
+                "quote": seen.quote,
+                "state": seen.state,
+                "broken_rules": [one.as_json() for one in seen.broken],
+                "nearest_slots": [slot_json(slot) for slot in near],
+            }
+        )
+
+    @extend_schema(
+        parameters=[idempotency.PARAMETER],
+        request=shapes.SpanSerializer,
+        responses={200: shapes.BookingSerializer, **CLAIMS},
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        def work() -> Response:
+            booking = one_booking(request, pk)
+            asked = checked(shapes.SpanSerializer, request.data, request)
+            return shown(request, change(actor=person(request), booking=booking, **asked))
+
+        return idempotency.once(request, work)
+
+
 class Finish(APIView):
     """End a running booking early; the rest of its time is free again."""
 
@@ -275,6 +318,7 @@ urlpatterns = [
     path("bookings/<int:pk>/extend/", Extend.as_view(), name="api_extend"),
     path("bookings/<int:pk>/approve/", Approve.as_view(), name="api_approve"),
     path("bookings/<int:pk>/refuse/", Refuse.as_view(), name="api_refuse"),
+    path("bookings/<int:pk>/change/", Change.as_view(), name="api_change"),
     path("bookings/<int:pk>/cancel/", Cancel.as_view(), name="api_cancel"),
     path("bookings/<int:pk>/finish/", Finish.as_view(), name="api_finish"),
     path("timeline/", Timeline.as_view(), name="api_timeline"),

@@ -106,6 +106,12 @@ class QuotedSerializer(serializers.Serializer[Any]):
     nearest_slots = SlotSerializer(many=True)
 
 
+class ChangePreviewSerializer(QuotedSerializer):
+    """The price after the change, and the state: pending where the tools need an approval."""
+
+    state = serializers.ChoiceField(choices=[BookingState.PENDING, BookingState.CONFIRMED])
+
+
 class TargetSerializer(serializers.Serializer[Any]):
     """Either `cell` or `tool`, by code."""
 

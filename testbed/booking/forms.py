@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from testbed.booking.hours import KST
 from testbed.booking.intervals import Interval
 from testbed.booking.models import UseMode
-from testbed.booking.place import Answers
+from testbed.booking.place import Answers, target_of
 from testbed.booking.target import choices, find
 from testbed.material.models import SLOTS, Lot, LotState
 from testbed.process.models import Route
@@ -21,6 +21,7 @@ from testbed.process.models import Route
 if TYPE_CHECKING:
     from django.http import QueryDict
 
+    from testbed.booking.models import Booking
     from testbed.booking.target import Target
     from testbed.people.models import User
 
@@ -67,19 +68,22 @@ class SearchForm(forms.Form):
     )
 
     def __init__(self, data: QueryDict | None, *, user: User) -> None:
-        today = timezone.localtime(timezone.now(), KST).date()
         self.user = user
         self.targets = choices(user)
-        defaults = {
+        super().__init__({**self.defaults(), **(data.dict() if data else {})})
+        what = self.fields["what"]
+        if isinstance(what, forms.ChoiceField):
+            what.choices = [(target.key, str(target)) for target in self.targets]
+
+    def defaults(self) -> dict[str, str]:
+        """What is searched for before anything is chosen."""
+        today = timezone.localtime(timezone.now(), KST).date()
+        return {
             "what": self.targets[0].key if self.targets else "",
             "minutes": "120",
             "first": today.isoformat(),
             "last": (today + timedelta(days=SEARCH_DAYS)).isoformat(),
         }
-        super().__init__({**defaults, **(data.dict() if data else {})})
-        what = self.fields["what"]
-        if isinstance(what, forms.ChoiceField):
-            what.choices = [(target.key, str(target)) for target in self.targets]
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
@@ -106,6 +110,30 @@ class SearchForm(forms.Form):
     def exact(self) -> Interval | None:
         at = self.cleaned_data.get("at")
         return Interval(at, at + timedelta(minutes=self.cleaned_data["minutes"])) if at else None
+
+
+class ChangeForm(SearchForm):
+    """Where a booking may move to: its own tool and length to begin with."""
+
+    def __init__(self, data: QueryDict | None, *, user: User, booking: Booking) -> None:
+        self.booking = booking
+        self.length = int((booking.ends_at - booking.starts_at).total_seconds() // 60)
+        super().__init__(data, user=user)
+        minutes = self.fields["minutes"]
+        if isinstance(minutes, forms.TypedChoiceField):
+            lengths = sorted({*LENGTHS, self.length})
+            minutes.choices = [(n, length_label(n)) for n in lengths]
+
+    def defaults(self) -> dict[str, str]:
+        usual = super().defaults()
+        own = target_of(self.booking).key
+        day = timezone.localtime(self.booking.starts_at, KST).date() + timedelta(days=7)
+        return {
+            **usual,
+            "what": own if own in {target.key for target in self.targets} else usual["what"],
+            "minutes": str(self.length),
+            "last": max(usual["last"], day.isoformat()),
+        }
 
 
 class ClaimForm(forms.Form):

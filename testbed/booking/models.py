@@ -105,6 +105,8 @@ class Booking(models.Model):
                     ("pending", "refused"),
                     ("pending", "cancelled"),
                     ("confirmed", "cancelled"),
+                    # Moved to tools that need an approval.
+                    ("confirmed", "pending"),
                 ],
             ),
         ]

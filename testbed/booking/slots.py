@@ -62,17 +62,18 @@ def find_slots(
     end: datetime,
     limit: int = 20,
     now: datetime | None = None,
+    without: Booking | None = None,
 ) -> Found:
     """Free slots of `minutes` that lie in [start, end), earliest first, side by side.
 
     A start in the middle of a grid cell counts from the cell's beginning, so that "from now"
     finds the running cell where the rules still allow it. Four queries whatever the range (at
     most 92 days are searched). Somebody who may not book sees the same slots: only rules about
-    tools, length and time are asked.
+    tools, length and time are asked. `without`: a booking that moves; its own claims are free.
     """
     hour = down_to_grid(start, 60)
     span = Interval(hour, min(end, start + LONGEST_SEARCH))
-    request = _request(actor, target, span, minutes, now or timezone.now())
+    request = _request(actor, target, span, minutes, now or timezone.now(), without)
     span = Interval(max(hour, down_to_grid(start, _grid(request))), span.end)
     always = refusing(check_all(request, about=_standing(actor, "length")))
     if always:

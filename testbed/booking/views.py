@@ -15,8 +15,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from testbed.booking.cancel import cancel, demand_cancellable
+from testbed.booking.change import may_change
 from testbed.booking.finish import finish, is_running
 from testbed.booking.forms import AnswersForm, ClaimForm, SearchForm
+from testbed.booking.history import change_of
 from testbed.booking.hold import extend, extensions_left, hold
 from testbed.booking.hours import KST
 from testbed.booking.intervals import Interval
@@ -90,7 +92,7 @@ def _show_search(
         context |= {
             "target": form.target,
             "found": found,
-            "days": _by_day(found.slots),
+            "days": by_day(found.slots),
             "verdict": verdict,
             "may_book": may(actor, "book"),
         }
@@ -109,7 +111,7 @@ def _search(actor: User, form: SearchForm) -> Found:
     )
 
 
-def _by_day(slots: Iterable[Slot]) -> list[tuple[Any, list[Slot]]]:
+def by_day(slots: Iterable[Slot]) -> list[tuple[Any, list[Slot]]]:
     by_day = groupby(slots, key=lambda slot: timezone.localtime(slot.starts_at, KST).date())
     return [(day, list(of_day)) for day, of_day in by_day]
 
@@ -332,6 +334,7 @@ def _show_booking(
         "history": _history(request, found),
         "refused": refused,
         "may_cancel": _may_cancel(request, found),
+        "may_change": may_change(person(request), found, timezone.now()),
         "may_decide": may(request.user, "approve_booking") and found.state == BookingState.PENDING,
         "may_book": may(request.user, "book"),
         "may_finish": may(request.user, "operate") and is_running(found, timezone.now()),
@@ -346,7 +349,12 @@ def _history(request: HttpRequest, found: Booking) -> list[dict[str, Any]]:
         subject_kind=Booking._meta.label_lower, subject_id=found.pk
     )
     return [
-        {"at": entry.at, "actor": entry.actor, "sentence": sentence(entry)}
+        {
+            "at": entry.at,
+            "actor": entry.actor,
+            "sentence": sentence(entry),
+            "details": change_of(entry),
+        }
         for entry in entries.select_related("actor").order_by("pk")
     ]
 

@@ -16,6 +16,8 @@ SENTENCES: dict[str, StrOrPromise] = {
     "booking.held": _("held the slot"),
     "booking.extended": _("extended the hold"),
     "booking.placed": _("placed the booking"),
+    "booking.changed": _("changed the booking"),
+    "booking.handed_over": _("handed the booking over"),
     "booking.approved": _("approved the booking"),
     "booking.refused": _("refused the booking"),
     "booking.cancelled": _("cancelled the booking"),

@@ -1,0 +1,32 @@
+"""What the journal keeps of a booking's change, put into words for its page."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext as _
+
+from testbed.booking.hours import KST
+from testbed.booking.words import day_name, hours
+
+if TYPE_CHECKING:
+    from testbed.people.models import JournalEntry
+
+
+def change_of(entry: JournalEntry) -> str:
+    """ "From … to …" for an entry that has a before and an after; empty for any other."""
+    details = entry.details
+    if entry.action != "booking.changed":
+        return ""
+    return _("From %(before)s to %(after)s") % {
+        "before": _described(details["before"]),
+        "after": _described(details["after"]),
+    }
+
+
+def _described(side: dict[str, Any]) -> str:
+    start, end = (datetime.fromisoformat(side[name]) for name in ("starts_at", "ends_at"))
+    what = side["cell"] or ", ".join(side["tools"])
+    day = day_name(start.astimezone(KST).date())
+    return f"{what} · {day} {hours(start, end)} · ₩{side['total_won'] or 0:,}"
