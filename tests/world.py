@@ -73,6 +73,7 @@ class World:
             "refuse": self.booking,
             "cancel": self.booking,
             "change": self.booking,
+            "hand_over": self.booking,
             "finish": self.booking,
             "booking": self.booking,
             "lot": self.lot,

@@ -20,6 +20,7 @@ from testbed.booking.cancel import cancel
 from testbed.booking.change import change, preview
 from testbed.booking.explain import slot_json
 from testbed.booking.finish import finish
+from testbed.booking.hand_over import colleagues, hand_over, not_a_colleague
 from testbed.booking.hold import extend, hold
 from testbed.booking.hours import KST
 from testbed.booking.intervals import Interval
@@ -283,6 +284,24 @@ class Change(APIView):
         return idempotency.once(request, work)
 
 
+class HandOver(APIView):
+    """A colleague of the same company takes the booking over; time and price stay."""
+
+    @extend_schema(
+        request=shapes.ColleagueSerializer,
+        responses={200: shapes.BookingSerializer, **CLAIMS},
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        booking = one_booking(request, pk)
+        asked = checked(shapes.ColleagueSerializer, request.data, request)
+        demand(person(request), "book")
+        colleague = colleagues(booking).filter(email__iexact=asked["colleague"]).first()
+        if colleague is None:
+            raise not_a_colleague()
+        passed = hand_over(actor=person(request), booking=booking, colleague=colleague)
+        return shown(request, passed)
+
+
 class Finish(APIView):
     """End a running booking early; the rest of its time is free again."""
 
@@ -319,6 +338,7 @@ urlpatterns = [
     path("bookings/<int:pk>/approve/", Approve.as_view(), name="api_approve"),
     path("bookings/<int:pk>/refuse/", Refuse.as_view(), name="api_refuse"),
     path("bookings/<int:pk>/change/", Change.as_view(), name="api_change"),
+    path("bookings/<int:pk>/hand-over/", HandOver.as_view(), name="api_hand_over"),
     path("bookings/<int:pk>/cancel/", Cancel.as_view(), name="api_cancel"),
     path("bookings/<int:pk>/finish/", Finish.as_view(), name="api_finish"),
     path("timeline/", Timeline.as_view(), name="api_timeline"),

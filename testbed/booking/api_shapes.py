@@ -210,6 +210,10 @@ def answers_of(data: Mapping[str, Any]) -> Answers:
     return Answers(**{name: data[name] for name in names if name in data})
 
 
+class ColleagueSerializer(serializers.Serializer[Any]):
+    colleague = serializers.CharField(max_length=120, help_text="the colleague's mail address")
+
+
 class ReasonSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=200)
 

@@ -16,14 +16,15 @@ from testbed.booking.models import UseMode
 from testbed.booking.place import Answers, target_of
 from testbed.booking.target import choices, find
 from testbed.material.models import SLOTS, Lot, LotState
+from testbed.people.models import User
 from testbed.process.models import Route
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
     from django.http import QueryDict
 
     from testbed.booking.models import Booking
     from testbed.booking.target import Target
-    from testbed.people.models import User
 
 LENGTHS = (15, 30, 60, 90, 120, 180, 240, 360, 480, 720)
 SEARCH_DAYS = 14
@@ -220,6 +221,18 @@ class AnswersForm(forms.Form):
 
     def answers(self) -> Answers:
         return Answers(**self.cleaned_data)
+
+
+class ColleagueForm(forms.Form):
+    """Who takes a booking over."""
+
+    colleague = forms.ModelChoiceField(label=_("Colleague"), queryset=User.objects.none())
+
+    def __init__(self, data: QueryDict | None, *, colleagues: QuerySet[User]) -> None:
+        super().__init__(data)
+        field = self.fields["colleague"]
+        if isinstance(field, forms.ModelChoiceField):
+            field.queryset = colleagues
 
 
 class RefusalForm(forms.Form):

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from testbed.booking.hours import KST
 from testbed.booking.words import day_name, hours
+from testbed.people.models import User
 
 if TYPE_CHECKING:
     from testbed.people.models import JournalEntry
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 def change_of(entry: JournalEntry) -> str:
     """ "From … to …" for an entry that has a before and an after; empty for any other."""
     details = entry.details
+    if entry.action == "booking.handed_over":
+        names = dict(User.objects.filter(pk__in=details.values()).values_list("pk", "name"))
+        before, after = (names.get(details[side], "–") for side in ("before", "after"))
+        return _("From %(before)s to %(after)s") % {"before": before, "after": after}
     if entry.action != "booking.changed":
         return ""
     return _("From %(before)s to %(after)s") % {

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from testbed.booking import change_views, desk_views, views
+from testbed.booking import change_views, desk_views, hand_over_views, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("book/", views.book, name="book"),
@@ -12,6 +12,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("bookings/", views.bookings, name="bookings"),
     path("bookings/<int:pk>/", views.booking, name="booking"),
     path("bookings/<int:pk>/change/", change_views.change_booking, name="change_booking"),
+    path(
+        "bookings/<int:pk>/hand-over/", hand_over_views.hand_over_booking, name="hand_over_booking"
+    ),
     path("bookings/<int:pk>/cancel/", views.cancel_booking, name="cancel_booking"),
     path("bookings/<int:pk>/finish/", views.finish_booking, name="finish_booking"),
     path("approvals/", desk_views.approvals, name="approvals"),

@@ -18,6 +18,7 @@ from testbed.booking.cancel import cancel, demand_cancellable
 from testbed.booking.change import may_change
 from testbed.booking.finish import finish, is_running
 from testbed.booking.forms import AnswersForm, ClaimForm, SearchForm
+from testbed.booking.hand_over import may_hand_over
 from testbed.booking.history import change_of
 from testbed.booking.hold import extend, extensions_left, hold
 from testbed.booking.hours import KST
@@ -335,6 +336,7 @@ def _show_booking(
         "refused": refused,
         "may_cancel": _may_cancel(request, found),
         "may_change": may_change(person(request), found, timezone.now()),
+        "may_hand_over": may_hand_over(person(request), found, timezone.now()),
         "may_decide": may(request.user, "approve_booking") and found.state == BookingState.PENDING,
         "may_book": may(request.user, "book"),
         "may_finish": may(request.user, "operate") and is_running(found, timezone.now()),

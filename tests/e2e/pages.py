@@ -78,6 +78,7 @@ PAGES: dict[str, list[Page]] = {
         Page(ALICE, {"pk": "@pending_booking"}),
         Page(TECHNICIAN, {"pk": "@booking"}),
     ],
+    "hand_over_booking": [Page(ALICE, {"pk": "@booking"})],
     "change_booking": [Page(ALICE, {"pk": "@pending_booking"})],
     "approvals": [Page(ADMIN)],
     "runs": [Page(TECHNICIAN), Page(ALICE)],

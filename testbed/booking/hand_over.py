@@ -1,0 +1,112 @@
+"""A booking passes to a colleague: the same time and price, another person answers for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from testbed.booking import line
+from testbed.booking.explain import refusal
+from testbed.booking.models import Booking, BookingState
+from testbed.booking.request import gather
+from testbed.booking.rules import check_all, refusing
+from testbed.people import journal
+from testbed.people.models import User
+from testbed.people.permissions import MAY, demand, may
+from testbed.refusals import Refusal
+from testbed.transactions import in_transaction
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from django.db.models import QuerySet
+
+HANDED_OVER = (BookingState.PENDING, BookingState.CONFIRMED)
+
+
+def hand_over(*, actor: User, booking: Booking, colleague: User) -> Booking:
+    """Make `colleague` the one who booked; state, time and price stay.
+
+    Raises Refusal: "hold_not_submitted", "over" (409); "not_a_colleague" (422) for anybody but
+    another person of the same company who may book; broken rules about the person as of `hold`.
+    """
+    demand(actor, "book")
+    return in_transaction(lambda: _hand_over(actor, booking, colleague))
+
+
+def colleagues(booking: Booking) -> QuerySet[User]:
+    """Who may take the booking over: the company's other active people who may book."""
+    return User.objects.filter(
+        company=booking.company, is_active=True, role__in=MAY["book"]
+    ).exclude(pk=booking.booked_by_id)
+
+
+def may_hand_over(actor: User, booking: Booking, now: datetime) -> bool:
+    """True when the person could pass the booking on, were there a colleague."""
+    try:
+        demand_open(booking, now)
+    except Refusal:
+        return False
+    return may(actor, "book")
+
+
+def demand_open(booking: Booking, now: datetime) -> None:
+    """Raise Refusal unless the booking is pending or confirmed and not over."""
+    if booking.state_at(now) == BookingState.HELD:
+        raise Refusal(
+            "hold_not_submitted",
+            _("A held slot is not a booking yet, so it cannot be handed over."),
+            next_step=_("Submit its form first."),
+        )
+    if booking.state not in HANDED_OVER or booking.ends_at <= now:
+        raise Refusal(
+            "over",
+            _("This booking is already closed."),
+            next_step=_("See its page for where it stands now."),
+        )
+
+
+def _hand_over(actor: User, booking: Booking, colleague: User) -> Booking:
+    passed, tools = line.lock_booking(actor, booking)
+    now = timezone.now()
+    demand_open(passed, now)
+    if not colleagues(passed).filter(pk=colleague.pk).exists():
+        raise not_a_colleague()
+    request = gather(
+        actor=colleague,
+        tools=tools,
+        starts_at=passed.starts_at,
+        ends_at=passed.ends_at,
+        now=now,
+        company=passed.company,
+        without=passed,
+        is_hold=False,
+    )
+    broken = refusing(check_all(request, about=("who",)))
+    if broken:
+        raise refusal(broken, [])
+    before = passed.booked_by_id
+    passed.booked_by = colleague
+    passed.save(update_fields=["booked_by"])
+    journal.record(
+        actor=actor,
+        action="booking.handed_over",
+        subject=passed,
+        company=passed.company,
+        before=before,
+        after=colleague.pk,
+    )
+    return passed
+
+
+def not_a_colleague() -> Refusal:
+    """One answer for strangers, readers and addresses that nobody has: it tells nobody apart."""
+    return Refusal(
+        "not_a_colleague",
+        _("Nobody else of your company who may book has this address."),
+        status=422,
+        fields={"colleague": [_("Choose an engineer of your company.")]},
+        next_step=_("Choose an engineer of your company."),
+    )
