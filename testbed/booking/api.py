@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +26,10 @@ from testbed.booking.hold import extend, hold
 from testbed.booking.hours import KST
 from testbed.booking.intervals import Interval
 from testbed.booking.models import Booking
+from testbed.booking.overview import overview
 from testbed.booking.place import place, submit
 from testbed.booking.request import gather, price
-from testbed.booking.rules import RuleBook, check_all, refusing
+from testbed.booking.rules import check_all, refusing
 from testbed.booking.slots import find_slots, nearest
 from testbed.booking.timeline import midnight, timeline
 from testbed.people.permissions import demand
@@ -94,11 +96,11 @@ class Quotes(APIView):
         asked = checked(shapes.QuoteRequestSerializer, request.data, request)
         actor, tools = person(request), asked["target"].tools()
         span = Interval(asked["starts_at"], asked["ends_at"])
-        broken = check_all(
-            gather(
-                actor=actor, tools=tools, starts_at=span.start, ends_at=span.end, now=timezone.now()
-            )
+        found = gather(
+            actor=actor, tools=tools, starts_at=span.start, ends_at=span.end, now=timezone.now()
         )
+        # The form's other answers are not known yet, so nothing is said about them.
+        broken = check_all(replace(found, wafer_count=asked["wafer_count"] + asked["test_wafers"]))
         near = nearest(actor=actor, target=asked["target"], span=span) if refusing(broken) else []
         quote = price(
             company=actor.company,
@@ -117,13 +119,13 @@ class Quotes(APIView):
 
 
 class Rules(generics.ListAPIView[Any]):
-    """Every booking rule, in words, with the parameters in force."""
+    """Every booking rule, in words, with the parameters in force now and those to come."""
 
     serializer_class = shapes.RuleSerializer
 
     def get_queryset(self) -> Any:
-        tools = dict(Tool.objects.visible_to(self.request.user).values_list("pk", "code"))
-        return shapes.rule_rows(RuleBook.load(), tools)
+        tools = Tool.objects.visible_to(self.request.user).select_related("cell")
+        return [row.as_json() for row in overview(list(tools), timezone.now())]
 
     @extend_schema(responses={200: shapes.RuleSerializer(many=True)})
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

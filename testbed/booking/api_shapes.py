@@ -13,7 +13,7 @@ from rest_framework import serializers
 from testbed.booking.hold import extensions_left
 from testbed.booking.models import Booking, BookingState, UseMode
 from testbed.booking.place import Answers
-from testbed.booking.rules import RULES, RuleBook
+from testbed.booking.rules import RuleBook
 from testbed.booking.status import status
 from testbed.booking.target import find
 from testbed.booking.timeline import KINDS
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from rest_framework.request import Request
 
-    from testbed.booking.rules import Rule
 
 # Far enough for any plan, near enough that no arithmetic on it leaves the calendar.
 FIRST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -268,38 +267,31 @@ def booking_context() -> dict[str, Any]:
     return {"now": timezone.now(), "rulebook": RuleBook.load()}
 
 
+class RuleSettingSerializer(serializers.Serializer[Any]):
+    """A setting in force or still to come; scope: facility, area:<area>, cell or tool:<code>."""
+
+    scope = serializers.CharField()
+    is_active = serializers.BooleanField()
+    parameters = serializers.DictField()
+    effective_from = serializers.DateTimeField(allow_null=True)
+    effective_until = serializers.DateTimeField(allow_null=True)
+    is_upcoming = serializers.BooleanField()
+
+
 class RuleSerializer(serializers.Serializer[Any]):
-    """A rule with the parameters in force; `tools` lists tools with their own."""
+    """A rule with the facility's parameters; `tools`: where a tool's own or its group's differ."""
 
     code = serializers.CharField()
     sentence = serializers.CharField()
-    about = serializers.ChoiceField(choices=["who", "tool", "length", "time", "notice"])
+    about = serializers.ChoiceField(choices=["who", "tool", "length", "time", "answers", "notice"])
     staff_may_override = serializers.BooleanField()
     is_active = serializers.BooleanField()
     parameters = serializers.DictField()
     tools = serializers.DictField(child=serializers.DictField())
-
-
-def rule_rows(rulebook: RuleBook, tool_codes: Mapping[int, str]) -> list[dict[str, Any]]:
-    """Every rule as a row of `RuleSerializer`."""
-    return [_rule_row(rule, rulebook, tool_codes) for rule in RULES]
-
-
-def _rule_row(rule: Rule, rulebook: RuleBook, tool_codes: Mapping[int, str]) -> dict[str, Any]:
-    parameters = rulebook.parameters(rule)
-    own = {
-        tool_codes[tool_id]: rulebook.own_parameters(rule, tool_id)
-        for tool_id in rulebook.tools_with_own(rule)
-    }
-    return {
-        "code": rule.code,
-        "sentence": rule.explain(parameters if parameters is not None else rule.defaults),
-        "about": rule.about,
-        "staff_may_override": rule.staff_may_override,
-        "is_active": parameters is not None,
-        "parameters": parameters or {},
-        "tools": {code: found for code, found in own.items() if found is not None},
-    }
+    switched_off = serializers.ListField(
+        child=serializers.CharField(), help_text="tools without this rule"
+    )
+    settings = RuleSettingSerializer(many=True)
 
 
 class BlockSerializer(serializers.Serializer[Any]):

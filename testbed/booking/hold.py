@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from testbed.booking.place import Answers
     from testbed.booking.target import Target
     from testbed.people.models import Company, User
     from testbed.tools.models import Tool
@@ -59,7 +60,14 @@ def hold_now(*, actor: User, target: Target, starts_at: datetime, ends_at: datet
     return booking
 
 
-def claim(*, actor: User, target: Target, span: Interval, is_hold: bool) -> BookingRequest:
+def claim(
+    *,
+    actor: User,
+    target: Target,
+    span: Interval,
+    is_hold: bool,
+    answers: Answers | None = None,
+) -> BookingRequest:
     """Lock the tools, expire stale holds, check every rule; the caller writes next.
 
     Raises RulesBroken. The locks stay until the caller's transaction ends.
@@ -74,6 +82,7 @@ def claim(*, actor: User, target: Target, span: Interval, is_hold: bool) -> Book
         ends_at=span.end,
         now=now,
         is_hold=is_hold,
+        answers=answers,
     )
     demand_rules(request)
     return request

@@ -6,6 +6,7 @@ another in a circle.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db import DatabaseError, IntegrityError
@@ -39,25 +40,33 @@ def lock(tool_ids: Iterable[int]) -> list[Tool]:
     )
 
 
-def busy(
+@dataclass(frozen=True)
+class Claim:
+    """One live claim on a tool; company: whose booking it is, None for the facility's own."""
+
+    tool_id: int
+    company_id: int | None
+    span: Interval
+
+
+def claims(
     tool_ids: Sequence[int],
     start: datetime,
     end: datetime,
     *,
     now: datetime,
     without: int | None = None,
-) -> dict[int, list[Interval]]:
-    """Each tool's claims that touch [start, end), sorted; `without` leaves one booking out."""
+) -> list[Claim]:
+    """Claims on the tools that touch [start, end), sorted; `without` leaves one booking out."""
     if end <= start:
-        return {}
-    claims = Allocation.objects.claiming(now).between(start, end).filter(tool_id__in=tool_ids)
+        return []
+    found = Allocation.objects.claiming(now).between(start, end).filter(tool_id__in=tool_ids)
     if without is not None:
-        claims = claims.exclude(booking_id=without)
-    lines: dict[int, list[Interval]] = {tool_id: [] for tool_id in tool_ids}
-    rows = claims.order_by("starts_at").values_list("tool_id", "starts_at", "ends_at")
-    for tool_id, starts_at, ends_at in rows:
-        lines[tool_id].append(Interval(starts_at, ends_at))
-    return lines
+        found = found.exclude(booking_id=without)
+    rows = found.order_by("starts_at").values_list(
+        "tool_id", "booking__company_id", "starts_at", "ends_at"
+    )
+    return [Claim(tool, company, Interval(*span)) for tool, company, *span in rows]
 
 
 def write(booking: Booking, tools: Iterable[Tool]) -> None:

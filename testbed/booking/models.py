@@ -8,13 +8,14 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeBoundary, RangeOperators
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from testbed.booking.querysets import AllocationQuerySet, BookingQuerySet
 from testbed.material.models import Lot
 from testbed.people.models import Company, User
 from testbed.process.models import Route
-from testbed.tools.models import Cell, Tool
+from testbed.tools.models import Area, Cell, Tool
 
 
 class BookingState(models.TextChoices):
@@ -184,10 +185,18 @@ class Allocation(models.Model):
 
 
 class RuleSetting(models.Model):
-    """The parameters of one rule for the facility (tool empty) or for one tool."""
+    """One rule's parameters for the facility (no tool, cell or area) or for one of these.
+
+    In force for bookings made from `effective_from` until before `effective_until`; empty means
+    always. See `testbed.booking.rules.book` for which setting wins.
+    """
 
     code = models.SlugField(max_length=40)
     tool = models.ForeignKey(Tool, null=True, blank=True, on_delete=models.CASCADE)
+    cell = models.ForeignKey(Cell, null=True, blank=True, on_delete=models.CASCADE)
+    area = models.CharField(max_length=12, blank=True, choices=Area.choices)
+    effective_from = models.DateTimeField(null=True, blank=True)
+    effective_until = models.DateTimeField(null=True, blank=True)
     parameters = models.JSONField(default=dict)
     is_active = models.BooleanField(default=True)
 
@@ -195,12 +204,41 @@ class RuleSetting(models.Model):
         ordering = ("code", "tool")
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
-                fields=["code", "tool"], nulls_distinct=False, name="rule_setting_once"
+                fields=["code", "tool", "cell", "area", "effective_from"],
+                nulls_distinct=False,
+                name="rule_setting_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(tool=None, cell=None)
+                | models.Q(tool=None, area="")
+                | models.Q(cell=None, area=""),
+                name="rule_setting_one_scope",
+                violation_error_message=_("A setting is for one tool, cell or area, not several."),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(effective_from=None)
+                | models.Q(effective_until=None)
+                | models.Q(effective_until__gt=models.F("effective_from")),
+                name="rule_setting_ends_after_start",
+                violation_error_message=_("A setting ends after it begins."),
             ),
         ]
 
     def __str__(self) -> str:
-        return self.code
+        return f"{self.code} {self.scope}"
+
+    @property
+    def scope(self) -> str:
+        """What it is for, as `testbed.booking.rules.book.scopes` names it."""
+        if self.tool_id:
+            return f"tool:{self.tool_id}"
+        if self.cell_id:
+            return f"cell:{self.cell_id}"
+        return f"area:{self.area}" if self.area else "facility"
+
+    def is_in_force(self, at: datetime) -> bool:
+        begun = self.effective_from is None or self.effective_from <= at
+        return begun and (self.effective_until is None or at < self.effective_until)
 
     def clean(self) -> None:
         """ValidationError unless the rule exists and knows each parameter, of its own type."""
@@ -214,6 +252,20 @@ class RuleSetting(models.Model):
                 raise ValidationError(
                     {"parameters": _("The rule has no such parameter, or it has another type.")}
                 )
+
+
+class Holiday(models.Model):
+    """A day (in Korea) on which the facility rests, kept by its administrator."""
+
+    day = models.DateField(unique=True)
+    name_ko = models.CharField(max_length=60)
+    name_en = models.CharField(max_length=60)
+
+    class Meta:
+        ordering = ("day",)
+
+    def __str__(self) -> str:
+        return self.name_ko if get_language() == "ko" else self.name_en
 
 
 class IdempotencyKey(models.Model):

@@ -71,7 +71,7 @@ def place(
     span = Interval(starts_at, ends_at)
 
     def work() -> Booking:
-        request = claim(actor=actor, target=target, span=span, is_hold=False)
+        request = claim(actor=actor, target=target, span=span, is_hold=False, answers=answers)
         booking = new_booking(request, target)
         demand_answers(booking, request.tools, answers)
         _fill(booking, answers, request)
@@ -105,6 +105,7 @@ def submit_now(*, actor: User, booking: Booking, answers: Answers) -> Booking:
         company=held.company,
         without=held,
         is_hold=False,
+        answers=answers,
     )
     # Lead time and past were kept when the slot was held; minutes spent on the form do not count.
     demand_rules(replace(request, now=held.created_at))

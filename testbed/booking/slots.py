@@ -12,7 +12,7 @@ from django.utils import timezone
 from testbed.booking.hours import open_windows
 from testbed.booking.intervals import Interval, intersect, merge, subtract
 from testbed.booking.request import gather, price
-from testbed.booking.rules import Broken, by_code, check_all, refusing
+from testbed.booking.rules import Broken, by_code, check_all, closed_times, refusing
 from testbed.booking.rules.when import LongEnoughRange, down_to_grid
 from testbed.people.permissions import may
 
@@ -67,9 +67,10 @@ def find_slots(
     """Free slots of `minutes` that lie in [start, end), earliest first, side by side.
 
     A start in the middle of a grid cell counts from the cell's beginning, so that "from now"
-    finds the running cell where the rules still allow it. Four queries whatever the range (at
-    most 92 days are searched). Somebody who may not book sees the same slots: only rules about
-    tools, length and time are asked. `without`: a booking that moves; its own claims are free.
+    finds the running cell where the rules still allow it. Four queries, six when holidays and
+    the company's own claims count, whatever the range (at most 92 days are searched). Somebody
+    who may not book sees the same slots: only rules about tools, length and time are asked.
+    `without`: a booking that moves; its own claims are free.
     """
     hour = down_to_grid(start, 60)
     span = Interval(hour, min(end, start + LONGEST_SEARCH))
@@ -143,11 +144,12 @@ def _refused(request: BookingRequest) -> list[Broken]:
 
 
 def _free(request: BookingRequest, span: Interval) -> list[Interval]:
-    """Time in which every tool is open and none is claimed."""
+    """Time in which every tool is open, none is claimed and no rule closes one."""
     free = [span]
     for tool in request.tools:
         free = intersect(free, open_windows(tool, span.start, span.end))
-        free = subtract(free, merge(request.busy.get(tool.pk, ())))
+        taken = [*request.busy.get(tool.pk, ()), *closed_times(request, tool)]
+        free = subtract(free, merge(taken))
     return free
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from testbed.booking import change_views, desk_views, hand_over_views, views
+from testbed.booking import change_views, desk_views, hand_over_views, rule_views, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("book/", views.book, name="book"),
@@ -17,6 +17,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("bookings/<int:pk>/cancel/", views.cancel_booking, name="cancel_booking"),
     path("bookings/<int:pk>/finish/", views.finish_booking, name="finish_booking"),
+    path("rules/", rule_views.rules, name="rules"),
+    path("rules/holidays/", rule_views.add_holiday, name="add_holiday"),
+    path("rules/holidays/<int:pk>/remove/", rule_views.remove_holiday, name="remove_holiday"),
     path("approvals/", desk_views.approvals, name="approvals"),
     path("approvals/<int:pk>/approve/", desk_views.approve, name="approve_booking"),
     path("approvals/<int:pk>/refuse/", desk_views.refuse, name="refuse_booking"),

@@ -40,9 +40,11 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
 
+    from testbed.booking.place import Answers
     from testbed.booking.rules import Broken
     from testbed.booking.target import Target
     from testbed.people.models import User
+    from testbed.tools.models import Tool
 
 SHOWN_SLOTS = 40
 TABS = ("open", "past", "closed")
@@ -234,11 +236,31 @@ def _is_acceptable(booking: Booking, form: AnswersForm) -> bool:
     """Valid as a form and for this slot; complaints are put to their fields."""
     if not form.is_valid():
         return False
+    answers = form.answers()
+    tools = [claim.tool for claim in booking.allocations.all()]
     try:
-        demand_answers(booking, [claim.tool for claim in booking.allocations.all()], form.answers())
+        demand_answers(booking, tools, answers)
     except Refusal as refused:
         _put_to_fields(form, refused)
+    for one in _broken_by(booking, tools, answers):
+        form.add_error(one.rule.field, f"{one.message} {one.next_step}")
     return form.is_valid()
+
+
+def _broken_by(booking: Booking, tools: list[Tool], answers: Answers) -> list[Broken]:
+    """The rules that these answers would break for this hold."""
+    request = gather(
+        actor=booking.booked_by,
+        tools=tools,
+        starts_at=booking.starts_at,
+        ends_at=booking.ends_at,
+        now=timezone.now(),
+        company=booking.company,
+        without=booking,
+        is_hold=False,
+        answers=answers,
+    )
+    return refusing(check_all(request, about=("answers",)))
 
 
 def _put_to_fields(form: AnswersForm, refused: Refusal) -> None:

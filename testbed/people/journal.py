@@ -23,6 +23,8 @@ SENTENCES: dict[str, StrOrPromise] = {
     "booking.cancelled": _("cancelled the booking"),
     "booking.expired": _("let the hold expire"),
     "booking.finished": _("ended the booking early"),
+    "holiday.added": _("entered a holiday"),
+    "holiday.removed": _("removed a holiday"),
     "lot.registered": _("registered the lot"),
     "lot.checked_in": _("checked the lot in"),
     "lot.returned": _("handed the lot back"),

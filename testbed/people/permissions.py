@@ -25,6 +25,7 @@ MAY: dict[str, frozenset[Role]] = {
     "operate": frozenset({Role.TECHNICIAN, Role.PROCESS_ENGINEER}),
     "emergency_stop": STAFF,
     "clear_emergency_stop": frozenset({Role.TECHNICIAN, Role.ADMINISTRATOR}),
+    "edit_holidays": frozenset({Role.ADMINISTRATOR}),
     "see_facility_usage": frozenset({Role.ADMINISTRATOR, Role.AUDITOR}),
 }
 

@@ -9,6 +9,7 @@ from django.db import models
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from testbed.people.models import User
 from testbed.tools.querysets import StateSpanQuerySet, ToolQuerySet
 
 
@@ -151,3 +152,24 @@ class StateSpan(models.Model):
     def length(self, until: datetime) -> timedelta:
         """Time from start to its end, or to `until` while it is open."""
         return (self.ended_at or until) - self.started_at
+
+
+class Qualification(models.Model):
+    """That a person may operate a tool alone. Without `valid_until` it does not lapse by date."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="qualifications")
+    tool = models.ForeignKey(Tool, on_delete=models.CASCADE, related_name="qualifications")
+    granted_at = models.DateTimeField()
+    granted_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    valid_until = models.DateField(null=True, blank=True, help_text="last day, in Korea")
+
+    class Meta:
+        ordering = ("tool", "user")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["user", "tool"], name="qualification_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.tool_id}"

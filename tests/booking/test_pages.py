@@ -222,7 +222,7 @@ class TestHold:
     def test_a_company_suspended_meanwhile_reads_why(
         self, sign_in: SignIn, alice: User, company_a: Company, held: Booking
     ) -> None:
-        Company.objects.filter(pk=company_a.pk).update(is_active=False)
+        Company.objects.filter(pk=company_a.pk).update(suspended_at=timezone.now())
         sent = {
             "wafer_count": 0, "test_wafers": 0, "use_mode": "requested", "step": "submit",
             "purpose": "mine",

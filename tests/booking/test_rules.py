@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from testbed.booking.intervals import Interval
-from testbed.booking.models import RuleSetting
+from testbed.booking.models import Holiday, RuleSetting, UseMode
 from testbed.booking.rules import RULES, BookingRequest, RuleBook, by_code, check_all, refusing
+from testbed.booking.rules.base import OwnClaim, Qualified
 from testbed.booking.rules.when import LongEnoughRange, down_to_grid, on_grid
 from testbed.people.models import Company, Role, User
 from testbed.tools.models import E10State, Tool
@@ -32,6 +33,8 @@ def a_tool(**fields: Any) -> Tool:
         "opens_at": time(0),
         "closes_at": time(0),
         "works_weekends": True,
+        "area": "litho",
+        "contamination_class": 0,
     }
     return Tool(**defaults | fields)
 
@@ -81,6 +84,73 @@ BREAKING: dict[str, dict[str, Any]] = {
     "maximum_length": {"ends_at": kst(4, 22, 15)},
     "operating_hours": {"tools": [a_tool(opens_at=time(9), closes_at=time(11))]},
     "tool_taken": {"busy": {1: [Interval(kst(4, 11, 45), kst(4, 13))]}},
+}
+
+
+def own(start: datetime, end: datetime, tool: int = 1, user: int = 7, booking: int = 1) -> OwnClaim:
+    return OwnClaim(tool, booking, user, Interval(start, end))
+
+
+def a_person(**fields: Any) -> User:
+    return User(
+        **{"pk": 7, "email": "a@b.example", "name": "alice", "role": Role.ENGINEER} | fields
+    )
+
+
+SEOLLAL = Holiday(day=date(2027, 3, 4), name_ko="설날", name_en="Lunar New Year")
+MORNING = [own(kst(4, 8), kst(4, 10))]
+ALONE = {"use_mode": UseMode.SELF_OPERATED}
+BREAKING |= {
+    "company_suspended": {"company": Company(suspended_at=NOW)},
+    "future_bookings": {
+        "rulebook": book_of("future_bookings", maximum=1),
+        "own": [own(kst(9, 8), kst(9, 10))],
+    },
+    "user_hours_ahead": {
+        "rulebook": book_of("user_hours_ahead", hours=3),
+        "actor": a_person(),
+        "own": [own(kst(9, 8), kst(9, 10))],
+    },
+    "company_hours_ahead": {
+        "rulebook": book_of("company_hours_ahead", hours=3),
+        "own": [own(kst(9, 8), kst(9, 10), user=8)],
+    },
+    "holidays": {"rulebook": book_of("holidays"), "holidays": [SEOLLAL]},
+    "changeover": {
+        "rulebook": book_of("changeover"),
+        "others": {1: [Interval(kst(4, 8), kst(4, 9, 31))]},
+    },
+    "own_gap": {"rulebook": book_of("own_gap"), "own": [own(kst(4, 7), kst(4, 9, 1))]},
+    "prime_time": {"rulebook": book_of("prime_time", hours=2), "own": MORNING},
+    "user_hours_day": {
+        "rulebook": book_of("user_hours_day", hours=3),
+        "actor": a_person(),
+        "own": MORNING,
+    },
+    "company_hours_day": {"rulebook": book_of("company_hours_day", hours=3), "own": MORNING},
+    "user_hours_week": {
+        "rulebook": book_of("user_hours_week", hours=3),
+        "actor": a_person(),
+        "own": [own(kst(1, 8), kst(1, 10))],
+    },
+    "company_hours_week": {
+        "rulebook": book_of("company_hours_week", hours=3),
+        "own": [own(kst(7, 8), kst(7, 10))],
+    },
+    "throughput": {"rulebook": book_of("throughput", wafers_per_hour=10), "wafer_count": 21},
+    "use_mode": {"rulebook": book_of("use_mode", self_operated=False), **ALONE},
+    "qualification_missing": {"rulebook": book_of("qualification_missing"), **ALONE},
+    "qualification_expired": {
+        "rulebook": book_of("qualification_expired"),
+        "qualifications": {1: Qualified(date(2027, 3, 3), NOW)},
+        **ALONE,
+    },
+    "qualification_unused": {
+        "rulebook": book_of("qualification_unused", days=10),
+        "qualifications": {1: Qualified(None, kst(4, 10) - timedelta(days=11))},
+        **ALONE,
+    },
+    "contamination": {"tools": [a_tool(contamination_class=1)], "wafer_classes": [3, 3]},
 }
 NOTICES = {"needs_approval", "hold_time"}
 
@@ -136,6 +206,42 @@ def test_the_sentence_of_a_short_range_is_translated_too() -> None:
         ("tool_taken", {"busy": {1: [Interval(kst(4, 8), kst(4, 10))]}}),
         ("tool_taken", {"busy": {2: [Interval(kst(4, 8), kst(4, 20))]}}),
         ("open_holds", {"open_holds": 4}),
+        ("future_bookings", BREAKING["future_bookings"] | {"own": [own(kst(1), kst(9))]}),
+        ("user_hours_ahead", BREAKING["user_hours_ahead"] | {"own": [own(kst(9, 8), kst(9, 9))]}),
+        ("user_hours_ahead", BREAKING["user_hours_ahead"] | {"actor": a_person(pk=8)}),
+        ("company_hours_ahead", BREAKING["company_hours_ahead"] | {"tools": [a_tool(pk=2)]}),
+        ("holidays", BREAKING["holidays"] | {"starts_at": kst(3, 22), "ends_at": kst(4)}),
+        ("holidays", BREAKING["holidays"] | {"starts_at": kst(5), "ends_at": kst(5, 2)}),
+        ("holidays", {"holidays": [SEOLLAL]}),
+        ("changeover", BREAKING["changeover"] | {"others": {1: [Interval(kst(4), kst(4, 9, 30))]}}),
+        ("own_gap", BREAKING["own_gap"] | {"own": [own(kst(4, 13), kst(4, 14))]}),
+        ("prime_time", BREAKING["prime_time"] | {"own": [own(kst(4, 7), kst(4, 9))]}),
+        ("prime_time", BREAKING["prime_time"] | {"own": [own(kst(5, 10), kst(5, 12))]}),
+        ("prime_time", BREAKING["prime_time"] | {"starts_at": kst(6, 10), "ends_at": kst(6, 15)}),
+        ("user_hours_day", BREAKING["user_hours_day"] | {"actor": a_person(pk=8)}),
+        ("company_hours_day", BREAKING["company_hours_day"] | {"own": [own(kst(4, 8), kst(4, 9))]}),
+        ("company_hours_day", BREAKING["company_hours_day"] | {"own": [own(kst(5), kst(5, 9))]}),
+        ("user_hours_week", BREAKING["user_hours_week"] | {"own": [own(kst(8), kst(8, 9))]}),
+        ("company_hours_week", BREAKING["company_hours_week"] | {"own": [own(kst(8), kst(8, 9))]}),
+        ("throughput", BREAKING["throughput"] | {"wafer_count": 20}),
+        ("use_mode", BREAKING["use_mode"] | {"use_mode": UseMode.REQUESTED}),
+        ("qualification_missing", BREAKING["qualification_missing"] | {"use_mode": "requested"}),
+        (
+            "qualification_missing",
+            BREAKING["qualification_missing"] | {"qualifications": {1: Qualified(None, NOW)}},
+        ),
+        (
+            "qualification_expired",
+            BREAKING["qualification_expired"]
+            | {"qualifications": {1: Qualified(date(2027, 3, 4), NOW)}},
+        ),
+        (
+            "qualification_unused",
+            BREAKING["qualification_unused"]
+            | {"qualifications": {1: Qualified(None, kst(4, 10) - timedelta(days=10))}},
+        ),
+        ("contamination", {"tools": [a_tool(contamination_class=3)], "wafer_classes": [3]}),
+        ("contamination", {"wafer_classes": [0, 0, 3], "lot_wafers": 2}),
     ],
 )
 def test_the_edge_still_keeps_the_rule(code: str, fields: dict[str, Any]) -> None:
@@ -174,6 +280,40 @@ def test_a_tools_own_parameter_comes_before_the_facilitys() -> None:
     broken = rule.check(a_request(rulebook=RuleBook.of(settings[:1])))
     assert broken is not None
     assert "60" in broken.message
+
+
+def test_the_nearest_setting_wins_and_the_rest_comes_from_the_farther() -> None:
+    minutes = {"tool": 40, "cell": 30, "area": 20, "facility": 10}
+    settings = [
+        RuleSetting(code="changeover", parameters={"set_up_minutes": 10, "clean_down_minutes": 5}),
+        RuleSetting(code="changeover", area="litho", parameters={"set_up_minutes": 20}),
+        RuleSetting(code="changeover", cell_id=3, parameters={"set_up_minutes": 30}),
+        RuleSetting(code="changeover", tool_id=1, parameters={"set_up_minutes": 40}),
+    ]
+    rule, tool = by_code("changeover"), a_tool(cell_id=3)
+    for scope in minutes:
+        found = RuleBook.of(settings).parameters(rule, tool)
+        assert found == {"set_up_minutes": minutes[scope], "clean_down_minutes": 5}
+        settings.pop()
+    assert RuleBook.of(settings).parameters(rule, tool) is None
+    other = a_tool(area="etch")
+    etch = RuleBook.of([RuleSetting(code="changeover", area="litho", parameters={})])
+    assert etch.parameters(rule, other) is None
+    assert etch.parameters(rule, tool) == rule.defaults
+
+
+def test_a_setting_is_in_force_between_its_dates_and_the_later_begun_counts() -> None:
+    always = RuleSetting(code="maximum_length", parameters={"minutes": 60})
+    march = RuleSetting(
+        code="maximum_length",
+        parameters={"minutes": 90},
+        effective_from=kst(1),
+        effective_until=kst(31),
+    )
+    rule = by_code("maximum_length")
+    for at, minutes in ((kst(1) - timedelta(1), 60), (kst(1), 90), (kst(30), 90), (kst(31), 60)):
+        for order in ([always, march], [march, always]):
+            assert RuleBook.of(order, at).parameters(rule) == {"minutes": minutes}
 
 
 def test_a_rule_can_be_switched_off() -> None:

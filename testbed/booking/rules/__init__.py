@@ -1,15 +1,33 @@
 """The rule set: one table that is checked, shown, documented and configured.
 
-A `RuleSetting` row changes a rule's parameters for the facility or for one tool, or switches
-the rule off. All broken rules are told together.
+A `RuleSetting` row changes a rule's parameters for the facility, an area, a cell or one tool,
+for some time if it says so, or switches the rule on or off. All broken rules are told together.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from testbed.booking.rules.base import BookingRequest, Broken, Rule
+from testbed.booking.rules.answers import (
+    Contamination,
+    QualificationExpired,
+    QualificationMissing,
+    QualificationUnused,
+    Throughput,
+    UseModeAllowed,
+)
+from testbed.booking.rules.base import BookingRequest, Broken, ClosedTimesRule, Rule
 from testbed.booking.rules.book import RuleBook
+from testbed.booking.rules.closed import Changeover, Holidays, OwnGap
+from testbed.booking.rules.limits import (
+    CompanyHoursAhead,
+    CompanyHoursDay,
+    CompanyHoursWeek,
+    PrimeTime,
+    UserHoursAhead,
+    UserHoursDay,
+    UserHoursWeek,
+)
 from testbed.booking.rules.what import Free, HoldTime, NeedsApproval, ToolBookable, ToolUp
 from testbed.booking.rules.when import (
     Horizon,
@@ -21,14 +39,23 @@ from testbed.booking.rules.when import (
     OperatingHours,
     StartBeforeEnd,
 )
-from testbed.booking.rules.who import CompanyActive, MemberActive, OpenHolds
+from testbed.booking.rules.who import (
+    CompanyActive,
+    CompanySuspended,
+    FutureBookings,
+    MemberActive,
+    OpenHolds,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from testbed.booking.intervals import Interval
+    from testbed.tools.models import Tool
 
 __all__ = [
     "FREE", "HOLD_TIME", "NEEDS_APPROVAL", "RULES", "BookingRequest", "Broken", "Rule",
-    "RuleBook", "by_code", "check_all", "refusing",
+    "RuleBook", "by_code", "check_all", "closed_times", "needed", "refusing",
 ]  # fmt: skip
 
 FREE = Free()
@@ -37,7 +64,11 @@ HOLD_TIME = HoldTime()
 RULES: tuple[Rule, ...] = (
     MemberActive(),
     CompanyActive(),
+    CompanySuspended(),
     OpenHolds(),
+    FutureBookings(),
+    UserHoursAhead(),
+    CompanyHoursAhead(),
     ToolBookable(),
     ToolUp(),
     StartBeforeEnd(),
@@ -48,7 +79,21 @@ RULES: tuple[Rule, ...] = (
     MinimumLength(),
     MaximumLength(),
     OperatingHours(),
+    Holidays(),
     FREE,
+    Changeover(),
+    OwnGap(),
+    PrimeTime(),
+    UserHoursDay(),
+    CompanyHoursDay(),
+    UserHoursWeek(),
+    CompanyHoursWeek(),
+    Throughput(),
+    UseModeAllowed(),
+    QualificationMissing(),
+    QualificationExpired(),
+    QualificationUnused(),
+    Contamination(),
     NEEDS_APPROVAL,
     HOLD_TIME,
 )
@@ -69,3 +114,19 @@ def check_all(request: BookingRequest, *, about: Iterable[str] = ()) -> list[Bro
 def refusing(broken: Iterable[Broken]) -> list[Broken]:
     """Those that forbid the booking; the rest are warnings."""
     return [one for one in broken if not one.is_warning]
+
+
+def needed(rulebook: RuleBook, tools: Sequence[Tool]) -> frozenset[str]:
+    """What the rules in force for these tools ask to be fetched (see `Rule.needs`)."""
+    in_force = (rule.needs for rule in RULES if rule.needs and rulebook.is_on(rule, tools))
+    return frozenset().union(*in_force)
+
+
+def closed_times(request: BookingRequest, tool: Tool) -> list[Interval]:
+    """Stretches that some rule closes on the tool, in no order; its claims are not among them."""
+    closed: list[Interval] = []
+    for rule in RULES:
+        if isinstance(rule, ClosedTimesRule):
+            parameters = request.rulebook.parameters(rule, tool)
+            closed += rule.closed(request, tool, parameters) if parameters is not None else ()
+    return closed

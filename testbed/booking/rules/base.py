@@ -9,22 +9,45 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from testbed.booking.intervals import Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date, datetime
 
     from django_stubs_ext import StrOrPromise
 
+    from testbed.booking.models import Holiday
     from testbed.booking.rules.book import RuleBook
     from testbed.people.models import Company, User
     from testbed.tools.models import Tool
 
 
 @dataclass(frozen=True)
+class OwnClaim:
+    """One tool's part of another live booking of the same company."""
+
+    tool_id: int
+    booking_id: int
+    user_id: int
+    span: Interval
+
+
+@dataclass(frozen=True)
+class Qualified:
+    """That somebody may operate a tool alone: until which day, and when last shown."""
+
+    valid_until: date | None
+    last_used_at: datetime
+
+
+@dataclass(frozen=True)
 class BookingRequest:
     """Everything the rules look at, fetched beforehand, so that a check costs no query.
 
-    busy: each tool's live claims around the wished time, sorted; open_holds: the company's
-    running holds, this request's own left out.
+    busy: each tool's live claims around the wished time, sorted; others: those of them that
+    are another company's bookings; open_holds: the company's running holds; own: its live
+    claims of this week and later. This request's own are left out everywhere. holidays: those
+    in the time looked at. With the answers to the form: wafer_count (the facility's included),
+    lot_wafers (how many of the lot), the classes of the lot's wafers (one a wafer), use_mode,
+    and the booker's qualifications by tool; before them None or empty.
     """
 
     actor: User
@@ -36,6 +59,14 @@ class BookingRequest:
     rulebook: RuleBook
     busy: Mapping[int, Sequence[Interval]]
     open_holds: int = 0
+    others: Mapping[int, Sequence[Interval]] = field(default_factory=dict)
+    own: Sequence[OwnClaim] = ()
+    holidays: Sequence[Holiday] = ()
+    wafer_count: int | None = None
+    use_mode: str | None = None
+    lot_wafers: int = 0
+    wafer_classes: Sequence[int] = ()
+    qualifications: Mapping[int, Qualified] = field(default_factory=dict)
 
     @property
     def span(self) -> Interval:
@@ -75,9 +106,11 @@ class Broken:
 class Rule(ABC):
     """One booking rule.
 
-    about: "who", "tool", "length" (none of these depends on when), "time", or "notice" (never
-    broken, only told). field: the form field its sentence belongs to. status: of the refusal
-    when it alone is broken. `sentence` and `next_step` are filled from parameters and values.
+    about: "who", "tool", "length" (none of these depends on when), "time", "answers" (what is
+    to be done in the time), or "notice" (never broken, only told). on_by_default: in force
+    without a setting. needs: what `gather` must fetch for it beyond the usual. field: the form
+    field its sentence belongs to. status: of the refusal when it alone is broken. `sentence`
+    and `next_step` are filled from parameters and values.
     """
 
     code: ClassVar[str]
@@ -87,6 +120,8 @@ class Rule(ABC):
     next_step: ClassVar[StrOrPromise]
     explanation: ClassVar[StrOrPromise]
     staff_may_override: ClassVar[bool] = False
+    on_by_default: ClassVar[bool] = True
+    needs: ClassVar[frozenset[str]] = frozenset()
     status: ClassVar[int] = 422
     defaults: ClassVar[Mapping[str, Any]] = {}
 
@@ -118,3 +153,20 @@ class ToolRule(Rule):
 
     def broken(self, tool: Tool, parameters: Mapping[str, Any], **values: Any) -> Broken:
         return Broken(self, {**parameters, "tool": tool, **values})
+
+
+class ClosedTimesRule(ToolRule):
+    """A rule that closes stretches of a tool's time; the search for slots steps over them."""
+
+    @abstractmethod
+    def closed(
+        self, request: BookingRequest, tool: Tool, parameters: Mapping[str, Any]
+    ) -> Iterable[Interval]:
+        """Stretches in which no part of the booking may lie, in any order."""
+
+    def check_tool(
+        self, request: BookingRequest, tool: Tool, parameters: Mapping[str, Any]
+    ) -> Broken | None:
+        span = request.span
+        hit = any(part.overlaps(span) for part in self.closed(request, tool, parameters))
+        return self.broken(tool, parameters) if hit else None

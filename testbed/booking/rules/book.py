@@ -1,54 +1,77 @@
-"""The parameters in force: a tool's own before the facility's before the rule's defaults."""
+"""The parameters in force: tool before cell before area before facility before the defaults."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.utils import timezone
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
     from testbed.booking.models import RuleSetting
     from testbed.booking.rules.base import Rule
     from testbed.tools.models import Tool
 
+FACILITY = "facility"
+
 
 @dataclass(frozen=True)
 class RuleBook:
-    """All rule settings, read once for a request: (code, tool id or None) -> setting."""
+    """All rule settings in force, read once for a request: (code, scope) -> setting.
 
-    settings: Mapping[tuple[str, int | None], RuleSetting]
+    scope: "facility", "area:<area>", "cell:<id>" or "tool:<id>".
+    """
+
+    settings: Mapping[tuple[str, str], RuleSetting]
 
     @classmethod
-    def of(cls, settings: Iterable[RuleSetting]) -> RuleBook:
-        return cls({(setting.code, setting.tool_id): setting for setting in settings})
+    def of(cls, settings: Iterable[RuleSetting], at: datetime | None = None) -> RuleBook:
+        """Those in force at `at` (default now); of two for one scope the later begun counts."""
+        at = at or timezone.now()
+        in_force = [setting for setting in settings if setting.is_in_force(at)]
+        in_force.sort(key=lambda setting: (setting.effective_from is not None, _begins(setting)))
+        return cls({(setting.code, setting.scope): setting for setting in in_force})
 
     @classmethod
-    def load(cls) -> RuleBook:
+    def load(cls, at: datetime | None = None) -> RuleBook:
         """One query."""
         from testbed.booking.models import RuleSetting
 
-        return cls.of(RuleSetting.objects.order_by())
+        return cls.of(RuleSetting.objects.order_by("pk"), at)
 
     def parameters(self, rule: Rule, tool: Tool | None = None) -> dict[str, Any] | None:
-        """The rule's parameters for `tool` (or the facility); None where it is switched off."""
-        return self.own_parameters(rule, tool.pk if tool else None)
+        """The rule's parameters for `tool` (or the facility); None where it is switched off.
 
-    def own_parameters(self, rule: Rule, tool_id: int | None) -> dict[str, Any] | None:
-        """As `parameters`, by the tool's id."""
-        facility = self.settings.get((rule.code, None))
-        own = self.settings.get((rule.code, tool_id)) if tool_id else None
-        in_force = own or facility
-        if in_force is not None and not in_force.is_active:
+        The nearest setting decides whether the rule is on; each parameter comes from the
+        nearest setting that has it.
+        """
+        given = [self.settings.get((rule.code, scope)) for scope in scopes(tool)]
+        found = [setting for setting in given if setting is not None]
+        if not (found[-1].is_active if found else rule.on_by_default):
             return None
-        found = dict(rule.defaults)
-        for setting in filter(None, (facility, own)):
-            found |= _usable(setting.parameters, rule.defaults)
-        return found
+        parameters = dict(rule.defaults)
+        for setting in found:
+            parameters |= _usable(setting.parameters, rule.defaults)
+        return parameters
 
-    def tools_with_own(self, rule: Rule) -> list[int]:
-        """Ids of the tools that have parameters of their own."""
-        return [tool for code, tool in self.settings if code == rule.code and tool is not None]
+    def is_on(self, rule: Rule, tools: Iterable[Tool]) -> bool:
+        """True when the rule is in force for the facility or for one of the tools."""
+        return any(self.parameters(rule, tool) is not None for tool in (None, *tools))
+
+
+def scopes(tool: Tool | None) -> list[str]:
+    """Where a tool's parameters come from, the farthest first."""
+    if tool is None:
+        return [FACILITY]
+    groups = [f"area:{tool.area}"] + ([f"cell:{tool.cell_id}"] if tool.cell_id else [])
+    return [FACILITY, *groups, f"tool:{tool.pk}"]
+
+
+def _begins(setting: RuleSetting) -> float:
+    return setting.effective_from.timestamp() if setting.effective_from else 0.0
 
 
 def _usable(parameters: Any, defaults: Mapping[str, Any]) -> dict[str, Any]:

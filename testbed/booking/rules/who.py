@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext_lazy as _
 
 from testbed.booking.rules.base import Broken, Rule
+from testbed.booking.rules.when import written
 
 if TYPE_CHECKING:
     from testbed.booking.rules.base import BookingRequest
@@ -31,13 +32,29 @@ class CompanyActive(Rule):
     about = "who"
     field = "actor"
     status = 403
-    sentence = _("Your company's access is suspended.")
-    next_step = _("Ask the facility's administrator why, and what settles it.")
-    explanation = _("A suspended company cannot book.")
+    sentence = _("Your company's account is closed.")
+    next_step = _("Ask the facility's administrator to open it again.")
+    explanation = _("Only a company whose account is open books.")
 
     def check(self, request: BookingRequest) -> Broken | None:
-        suspended = request.company is not None and not request.company.is_active
-        return Broken(self) if suspended else None
+        closed = request.company is not None and not request.company.is_active
+        return Broken(self) if closed else None
+
+
+class CompanySuspended(Rule):
+    """Whatever the request's `now`, which a hold submitted later sets back to its beginning."""
+
+    code = "company_suspended"
+    about = "who"
+    field = "actor"
+    status = 403
+    sentence = _("Your company's access is suspended since %(since)s.")
+    next_step = _("Ask the facility's administrator why, and what settles it.")
+    explanation = _("A company that the facility has suspended cannot book until that is lifted.")
+
+    def check(self, request: BookingRequest) -> Broken | None:
+        since = request.company.suspended_at if request.company else None
+        return Broken(self, {"since": written(since)}) if since else None
 
 
 class OpenHolds(Rule):
@@ -58,3 +75,26 @@ class OpenHolds(Rule):
         if parameters is None or request.open_holds < parameters["maximum"]:
             return None
         return Broken(self, {**parameters, "open_holds": request.open_holds})
+
+
+class FutureBookings(Rule):
+    """Counts bookings, not tools: a cell is one booking."""
+
+    code = "future_bookings"
+    about = "who"
+    field = "actor"
+    status = 409
+    staff_may_override = True
+    on_by_default = False
+    needs = frozenset({"own"})
+    defaults = {"maximum": 20}  # noqa: RUF012
+    sentence = _("Your company has %(bookings)s bookings ahead; %(maximum)s is the most.")
+    next_step = _("Wait until one has begun, or cancel one that you do not need.")
+    explanation = _("A company has at most %(maximum)s bookings ahead at once.")
+
+    def check(self, request: BookingRequest) -> Broken | None:
+        parameters = request.rulebook.parameters(self)
+        ahead = {one.booking_id for one in request.own if one.span.start > request.now}
+        if parameters is None or len(ahead) < parameters["maximum"]:
+            return None
+        return Broken(self, {**parameters, "bookings": len(ahead)})

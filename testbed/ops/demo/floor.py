@@ -6,6 +6,7 @@ from datetime import time
 from testbed.booking.models import RuleSetting
 from testbed.material.models import Carrier
 from testbed.ops import fab
+from testbed.ops.demo import holidays
 from testbed.ops.embedded import data_folder
 from testbed.tools import states
 from testbed.tools.models import Area, Cell, ContaminationClass, E10State, Tool
@@ -14,6 +15,7 @@ MIDNIGHT = time(0)
 DAY = (time(9), time(18))
 ROUND_THE_CLOCK = (MIDNIGHT, MIDNIGHT)
 CARRIERS = 12
+HOLIDAY_YEARS = (2026, 2027)
 A, C = Area, ContaminationClass
 
 
@@ -68,6 +70,25 @@ RULES: dict[str, dict[str, int]] = {
 }
 
 
+@dataclass(frozen=True)
+class Own:
+    """A rule that the tools of some areas have for themselves."""
+
+    code: str
+    areas: tuple[Area, ...]
+    parameters: dict[str, int | bool]
+
+
+# The tools that work by day rest on holidays; their limits leave the demo's week room.
+DAY_AREAS = (A.ETCH, A.DEPOSITION, A.PLANAR, A.WET, A.TEST)
+GROUP_RULES = (
+    Own("holidays", DAY_AREAS, {}),
+    Own("company_hours_week", DAY_AREAS, {"hours": 48}),
+    Own("throughput", (A.ETCH, A.DEPOSITION, A.PLANAR), {"wafers_per_hour": 25}),
+    Own("use_mode", (A.DEPOSITION,), {"self_operated": False}),
+)
+
+
 def load() -> None:
     """Make what is missing; refresh what depends on this machine (VISA resources)."""
     cells = {
@@ -87,7 +108,15 @@ def load() -> None:
             code=f"FOUP-{number:02d}", defaults={"contamination_class": C.FEOL}
         )
     for code, parameters in RULES.items():
-        RuleSetting.objects.get_or_create(code=code, tool=None, defaults={"parameters": parameters})
+        RuleSetting.objects.get_or_create(
+            code=code, tool=None, cell=None, area="", defaults={"parameters": parameters}
+        )
+    for rule in GROUP_RULES:
+        for area in rule.areas:
+            RuleSetting.objects.get_or_create(
+                code=rule.code, area=area, defaults={"parameters": rule.parameters}
+            )
+    holidays.seed(HOLIDAY_YEARS)
 
 
 def _resources() -> dict[str, str]:

@@ -6,7 +6,7 @@ from random import Random
 from django.utils import timezone
 
 from testbed.booking.approve import approve
-from testbed.booking.models import Allocation, AllocationKind, Booking
+from testbed.booking.models import Allocation, AllocationKind, Booking, Holiday
 from testbed.booking.place import Answers, place
 from testbed.booking.target import Target
 from testbed.people.models import User
@@ -26,10 +26,11 @@ def load(*, people: dict[str, User], approver: User) -> None:
         return
     random = Random(SEED)  # noqa: S311 - a demo, the same every time
     today = timezone.localdate()
+    resting = set(Holiday.objects.values_list("day", flat=True))
     for tool in Tool.objects.order_by("pk"):
         for day in range(1, DAYS + 1):
             date = today + timedelta(days=day)
-            if date.weekday() < 5 or tool.works_weekends:
+            if tool.works_weekends or (date.weekday() < 5 and date not in resting):
                 for hour in (9, 12, 15):
                     start = datetime.combine(date, time(hour), timezone.get_current_timezone())
                     _piece(random, tool, start, people, approver)
