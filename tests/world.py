@@ -12,7 +12,16 @@ from django.urls import get_resolver
 from django.utils import timezone
 
 from instruments.jobs import Done, TraceBlock
-from testbed.booking.models import Allocation, AllocationKind, Booking, BookingState, Holiday
+from testbed.booking.calendars import issue
+from testbed.booking.models import (
+    Allocation,
+    AllocationKind,
+    Booking,
+    BookingState,
+    CalendarFeed,
+    FeedKind,
+    Holiday,
+)
 from testbed.material.check_in import check_in
 from testbed.material.models import Carrier, Lot
 from testbed.material.register import register
@@ -40,6 +49,7 @@ class World:
     run: Run
     step: Step
     tool: Tool
+    calendar: CalendarFeed
 
     def arguments(self, name: str) -> dict[str, Any]:
         """Values for the path arguments of the route called `name`."""
@@ -54,6 +64,7 @@ class World:
             "uidb36": "1",
             "rest": "no/such/thing",
             "seq": self.step.seq,
+            "token": "no-such-secret",
         }
         if name == "account_reset_password_from_key":
             return {"uidb36": "1", "key": "abc-123"}[key]
@@ -77,6 +88,7 @@ class World:
             "finish": self.booking,
             # Everybody of whom the tables ask is turned away before it is looked for.
             "holiday": Holiday(pk=1),
+            "calendar": self.calendar,
             "booking": self.booking,
             "lot": self.lot,
             "wafer": self.lot,
@@ -182,4 +194,5 @@ def world(alice: User, technician: User, process_engineer: User, cd_sem: Tool) -
     )
     samples = np.linspace(29.0, 31.0, 100, dtype=np.float32)
     keep(step, Done(traces=(TraceBlock("dose", "mJ/cm²", 0.0, 0.1, samples),)))
-    return World(lot, version.recipe, version, booking, held, traveler, run, step, cd_sem)
+    calendar, _token = issue(actor=alice, kind=FeedKind.MINE)
+    return World(lot, version.recipe, version, booking, held, traveler, run, step, cd_sem, calendar)

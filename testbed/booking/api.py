@@ -17,6 +17,8 @@ from rest_framework.views import APIView
 from testbed.booking import api_shapes as shapes
 from testbed.booking import approve as decisions
 from testbed.booking import idempotency
+from testbed.booking.calendar_views import address_of
+from testbed.booking.calendars import issue, revoke
 from testbed.booking.cancel import cancel
 from testbed.booking.change import change, preview
 from testbed.booking.explain import slot_json
@@ -25,7 +27,7 @@ from testbed.booking.hand_over import colleagues, hand_over, not_a_colleague
 from testbed.booking.hold import extend, hold
 from testbed.booking.hours import KST
 from testbed.booking.intervals import Interval
-from testbed.booking.models import Booking
+from testbed.booking.models import Booking, CalendarFeed
 from testbed.booking.overview import overview
 from testbed.booking.place import place, submit
 from testbed.booking.request import gather, price
@@ -312,6 +314,47 @@ class Finish(APIView):
         return shown(request, finish(actor=person(request), booking=one_booking(request, pk)))
 
 
+class Calendars(generics.ListAPIView[CalendarFeed]):
+    """The caller's private calendar addresses in use; POST makes one, its address shown once."""
+
+    serializer_class = shapes.CalendarSerializer
+
+    def get_queryset(self) -> QuerySet[CalendarFeed]:
+        feeds = CalendarFeed.objects.visible_to(self.request.user).live()
+        return feeds.select_related("owner", "tool")
+
+    @extend_schema(responses={200: shapes.CalendarSerializer(many=True)})
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(
+        request=shapes.NewCalendarSerializer,
+        responses={201: shapes.IssuedCalendarSerializer, 422: OpenApiResponse()},
+    )
+    def post(self, request: Request) -> Response:
+        asked = checked(shapes.NewCalendarSerializer, request.data, request)
+        feed, token = issue(actor=person(request), kind=asked["kind"], tool=asked["tool"])
+        data = shapes.CalendarSerializer(feed).data
+        return Response({**data, "address": address_of(request, token)}, status=201)
+
+
+class OneCalendar(APIView):
+    """One private calendar address; its secret is never shown again."""
+
+    def _feed(self, request: Request, pk: int) -> CalendarFeed:
+        return get_object_or_404(CalendarFeed.objects.visible_to(request.user), pk=pk)
+
+    @extend_schema(responses={200: shapes.CalendarSerializer})
+    def get(self, request: Request, pk: int) -> Response:
+        return Response(shapes.CalendarSerializer(self._feed(request, pk)).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: int) -> Response:
+        """Revoke it: the address answers 404 from now on."""
+        revoke(actor=person(request), feed=self._feed(request, pk))
+        return Response(status=204)
+
+
 class Timeline(APIView):
     """Every tool's claims over some days; other companies' are only "busy"."""
 
@@ -343,5 +386,7 @@ urlpatterns = [
     path("bookings/<int:pk>/hand-over/", HandOver.as_view(), name="api_hand_over"),
     path("bookings/<int:pk>/cancel/", Cancel.as_view(), name="api_cancel"),
     path("bookings/<int:pk>/finish/", Finish.as_view(), name="api_finish"),
+    path("calendars/", Calendars.as_view(), name="api_calendars"),
+    path("calendars/<int:pk>/", OneCalendar.as_view(), name="api_calendar"),
     path("timeline/", Timeline.as_view(), name="api_timeline"),
 ]

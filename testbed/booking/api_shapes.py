@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from testbed.booking.hold import extensions_left
-from testbed.booking.models import Booking, BookingState, UseMode
+from testbed.booking.models import Booking, BookingState, CalendarFeed, FeedKind, UseMode
 from testbed.booking.place import Answers
 from testbed.booking.rules import RuleBook
 from testbed.booking.status import status
@@ -20,6 +20,7 @@ from testbed.booking.timeline import KINDS
 from testbed.material.models import SLOTS, Lot
 from testbed.people.visitor import person
 from testbed.process.models import Route
+from testbed.tools.models import Tool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -211,6 +212,37 @@ def answers_of(data: Mapping[str, Any]) -> Answers:
 
 class ColleagueSerializer(serializers.Serializer[Any]):
     colleague = serializers.CharField(max_length=120, help_text="the colleague's mail address")
+
+
+class CalendarSerializer(serializers.ModelSerializer[CalendarFeed]):
+    """A private calendar address without its secret."""
+
+    tool = serializers.CharField(source="tool.code", allow_null=True, default=None)
+
+    class Meta:
+        model = CalendarFeed
+        fields = ("id", "kind", "tool", "created_at", "revoked_at")
+
+
+class IssuedCalendarSerializer(CalendarSerializer):
+    address = serializers.CharField(help_text="shown this once; read without a sign-in")
+
+    class Meta(CalendarSerializer.Meta):
+        fields = (*CalendarSerializer.Meta.fields, "address")  # type: ignore[assignment]
+
+
+class NewCalendarSerializer(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=FeedKind.choices)
+    tool = serializers.CharField(
+        required=False, allow_null=True, max_length=20, default=None, help_text="for kind `tool`"
+    )
+
+    def validate_tool(self, code: str | None) -> Tool | None:
+        tools = Tool.objects.visible_to(person(self.context["request"]))
+        tool = tools.filter(code=code).first() if code else None
+        if code and tool is None:
+            raise serializers.ValidationError(_("There is nothing with this code."))
+        return tool
 
 
 class ReasonSerializer(serializers.Serializer[Any]):

@@ -12,12 +12,13 @@ from django.utils.translation import gettext_lazy as _
 
 from testbed.booking.hours import KST
 from testbed.booking.intervals import Interval
-from testbed.booking.models import UseMode
+from testbed.booking.models import FeedKind, UseMode
 from testbed.booking.place import Answers, target_of
 from testbed.booking.target import choices, find
 from testbed.material.models import SLOTS, Lot, LotState
 from testbed.people.models import User
 from testbed.process.models import Route
+from testbed.tools.models import Tool
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -233,6 +234,31 @@ class ColleagueForm(forms.Form):
         field = self.fields["colleague"]
         if isinstance(field, forms.ModelChoiceField):
             field.queryset = colleagues
+
+
+class CalendarForm(forms.Form):
+    """Which calendar gets an address: `mine`, `company`, or `tool:<code>`."""
+
+    what = forms.ChoiceField(label=_("Calendar"))
+
+    def __init__(self, data: QueryDict | None, *, user: User) -> None:
+        super().__init__(data)
+        self.tools = {f"tool:{tool.code}": tool for tool in Tool.objects.visible_to(user)}
+        kinds = [FeedKind.MINE, FeedKind.COMPANY] if user.company else [FeedKind.MINE]
+        what = self.fields["what"]
+        if isinstance(what, forms.ChoiceField):
+            what.choices = [
+                *((kind.value, kind.label) for kind in kinds),
+                *((key, str(tool)) for key, tool in self.tools.items()),
+            ]
+
+    @property
+    def tool(self) -> Tool | None:
+        return self.tools.get(self.cleaned_data["what"])
+
+    @property
+    def kind(self) -> str:
+        return FeedKind.TOOL if self.tool else str(self.cleaned_data["what"])
 
 
 class RefusalForm(forms.Form):

@@ -11,7 +11,7 @@ from django.db import models
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from testbed.booking.querysets import AllocationQuerySet, BookingQuerySet
+from testbed.booking.querysets import AllocationQuerySet, BookingQuerySet, CalendarFeedQuerySet
 from testbed.material.models import Lot
 from testbed.people.models import Company, User
 from testbed.process.models import Route
@@ -289,3 +289,41 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class FeedKind(models.TextChoices):
+    MINE = "mine", _("My bookings")
+    COMPANY = "company", _("My company's bookings")
+    TOOL = "tool", _("A tool's time")
+
+
+class CalendarFeed(models.Model):
+    """A person's private calendar address. Only the SHA-256 of its secret is stored."""
+
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="calendar_feeds")
+    kind = models.CharField(max_length=8, choices=FeedKind.choices)
+    tool = models.ForeignKey(Tool, null=True, blank=True, on_delete=models.CASCADE)
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = CalendarFeedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at",)
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=models.Q(kind=FeedKind.TOOL, tool__isnull=False)
+                | (~models.Q(kind=FeedKind.TOOL) & models.Q(tool__isnull=True)),
+                name="calendar_feed_tool_fits_kind",
+            ),
+            models.UniqueConstraint(
+                fields=["owner", "kind", "tool"],
+                condition=models.Q(revoked_at=None),
+                nulls_distinct=False,
+                name="calendar_feed_one_live",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.tool) if self.tool else str(FeedKind(self.kind).label)

@@ -12,7 +12,12 @@ from testbed.people.querysets import CompanyOwnedQuerySet
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from testbed.booking.models import Allocation, Booking  # noqa: F401 - one is in the generic
+    from testbed.booking.models import (  # noqa: F401 - some are in the generics
+        Allocation,
+        Booking,
+        CalendarFeed,
+    )
+    from testbed.people.querysets import Viewer
 
 
 class BookingQuerySet(CompanyOwnedQuerySet):
@@ -35,6 +40,15 @@ class BookingQuerySet(CompanyOwnedQuerySet):
         return self.select_related(
             "company", "booked_by", "cell", "lot", "route", "decided_by"
         ).prefetch_related("allocations__tool")
+
+
+class CalendarFeedQuerySet(models.QuerySet["CalendarFeed"]):
+    def visible_to(self, user: Viewer) -> Self:
+        """A calendar's address is its owner's alone, staff included."""
+        return self.filter(owner=user) if user.is_authenticated else self.none()
+
+    def live(self) -> Self:
+        return self.filter(revoked_at=None)
 
 
 class AllocationQuerySet(models.QuerySet["Allocation"]):

@@ -2,7 +2,14 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from testbed.booking import change_views, desk_views, hand_over_views, rule_views, views
+from testbed.booking import (
+    calendar_views,
+    change_views,
+    desk_views,
+    hand_over_views,
+    rule_views,
+    views,
+)
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("book/", views.book, name="book"),
@@ -20,6 +27,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("rules/", rule_views.rules, name="rules"),
     path("rules/holidays/", rule_views.add_holiday, name="add_holiday"),
     path("rules/holidays/<int:pk>/remove/", rule_views.remove_holiday, name="remove_holiday"),
+    path("me/calendars/", calendar_views.calendars, name="calendars"),
+    path("calendar/<str:token>.ics", calendar_views.calendar_feed, name="calendar_feed"),
     path("approvals/", desk_views.approvals, name="approvals"),
     path("approvals/<int:pk>/approve/", desk_views.approve, name="approve_booking"),
     path("approvals/<int:pk>/refuse/", desk_views.refuse, name="refuse_booking"),

@@ -25,6 +25,8 @@ SENTENCES: dict[str, StrOrPromise] = {
     "booking.finished": _("ended the booking early"),
     "holiday.added": _("entered a holiday"),
     "holiday.removed": _("removed a holiday"),
+    "calendar.issued": _("made a calendar address"),
+    "calendar.revoked": _("revoked a calendar address"),
     "lot.registered": _("registered the lot"),
     "lot.checked_in": _("checked the lot in"),
     "lot.returned": _("handed the lot back"),
