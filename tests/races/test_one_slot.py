@@ -100,7 +100,7 @@ def test_the_net_still_helps_when_a_check_is_blind(
     race: Race, alice: User, cell: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Should a check ever miss a claim, the constraint becomes the same refusal."""
-    monkeypatch.setattr(line, "busy", lambda *args, **kwargs: {})
+    monkeypatch.setattr(line, "claims", lambda *args, **kwargs: [])
     outcomes = race(lambda number: hold(**wish(alice, cell)), THREADS)
     assert sum(isinstance(one, Booking) for one in outcomes) == 1
     refused = [one for one in outcomes if isinstance(one, Refusal)]

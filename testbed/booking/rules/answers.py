@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext_lazy as _
 
 from testbed.booking.hours import KST
+from testbed.booking.models import UseMode
 from testbed.booking.rules.base import Broken, ToolRule
 from testbed.tools.models import ContaminationClass
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from testbed.booking.rules.base import BookingRequest, Qualified
     from testbed.tools.models import Tool
-
-SELF_OPERATED = "self_operated"
 
 
 class Throughput(ToolRule):
@@ -62,6 +61,10 @@ class UseModeAllowed(ToolRule):
         allowed = request.use_mode is None or parameters.get(request.use_mode, True)
         return None if allowed else self.broken(tool, parameters)
 
+    def explain(self, parameters: Mapping[str, Any]) -> str:
+        offered = [str(mode.label) for mode in UseMode if parameters.get(mode.value)]
+        return f"{super().explain(parameters)} ({', '.join(offered) or '–'})"
+
 
 class QualificationRule(ToolRule):
     """Asked of the booker, and only for self-operated use."""
@@ -76,7 +79,7 @@ class QualificationRule(ToolRule):
     def check_tool(
         self, request: BookingRequest, tool: Tool, parameters: Mapping[str, Any]
     ) -> Broken | None:
-        if request.use_mode != SELF_OPERATED:
+        if request.use_mode != UseMode.SELF_OPERATED:
             return None
         return self.check_held(request, tool, parameters, request.qualifications.get(tool.pk))
 
