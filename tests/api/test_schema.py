@@ -21,9 +21,12 @@ from schemathesis.core.parameters import ParameterLocation
 
 from testbed.people import tokens
 from testbed.people.models import ApiToken, User
+from testbed.results import measurements
 from tests.conftest import PASSWORD
+from tests.results.synthetic import matrix
 from tests.world import CD_RECIPE, World
 
+# On top of some thirty cases per operation that schemathesis derives from the limits in the schema.
 EXAMPLES = 8
 # Beside the schema there are rules that JSON Schema cannot say: a cell or a tool, not both; a
 # range that ends after it starts; codes of things that exist. They answer 400, rightly, so
@@ -38,7 +41,7 @@ CONFIG = schemathesis.Config.from_dict(
         },
         "analysis": {"constants": {"enabled": False}},
         "cache": {"enabled": False},
-        "phases": {"coverage": {"unexpected-methods": ["patch", "trace"]}},
+        "phases": {"coverage": {"unexpected-methods": ["patch"]}},
     }
 )
 schema = schemathesis.openapi.from_dict(
@@ -138,6 +141,19 @@ def test_nothing_opens_without_a_token(label: str, db: None) -> None:
         answer = APIClient(headers=headers).generic(method, path)
         assert answer.status_code == 401, path
         assert set(answer.json()) == {"code", "message", "fields"}
+
+
+def test_a_process_window_has_its_declared_shape(
+    world: World, keys: list[str], one_connection: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one answer that needs more than a small world: a whole matrix of measured fields."""
+    monkeypatch.setattr(measurements, "measurement_run", lambda traveler: world.run)
+    monkeypatch.setattr(measurements, "matrix_of", lambda sites: matrix(seed=1))
+    operation = schema["/api/v1/travelers/{id}/process-window/"]["GET"]
+    case = operation.Case(path_parameters={"id": world.traveler.pk})
+    answer = case.call_and_validate(headers={"Authorization": f"Bearer {keys[0]}"})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["wafers"] == 3
 
 
 def name_what_exists(case: schemathesis.Case, existing: Existing) -> None:
