@@ -289,9 +289,7 @@ def hold(
         )
         log.append(run=run, kind="run.held", why=why, error=error, evidence=evidence)
         # Every company reads a tool's reason: it names no run.
-        e10.enter(
-            tool=run.tool, state=E10State.UNSCHEDULED_DOWN, reason="run held", run_id=run.pk
-        )
+        e10.enter(tool=run.tool, state=E10State.UNSCHEDULED_DOWN, reason="run held", run_id=run.pk)
         lease.release(held)
 
 

@@ -84,6 +84,8 @@ def silent_after_start(floor: Floor) -> Run:
     assert run.steps.get(state=StepState.UNKNOWN).is_process
     assert run.wire_logs.get().exchanges
     assert state_of(run.tool) == E10State.UNSCHEDULED_DOWN
+    # Every company reads a tool's reason: it names no run.
+    assert str(run) not in run.tool.state_spans.get(ended_at=None).reason
     assert choices(run)[0].code == "ask_again"
     fab_of(floor).control.clear_faults()
     return run
