@@ -1,6 +1,5 @@
 """Settings, read from the environment; every variable has a default that serves `make up`."""
 
-from pathlib import Path
 from typing import Any
 
 import environ
@@ -10,7 +9,6 @@ from django.utils.translation import gettext_lazy as _
 from testbed.ops import embedded
 from testbed.ops.secret import secret_key
 
-BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()
 
 DEBUG = env.bool("TESTBED_DEBUG", default=False)

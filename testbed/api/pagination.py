@@ -16,17 +16,20 @@ class Pages(PageNumberPagination):
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = LARGEST
-    last_page_strings = ()
 
     def get_page_size(self, request: Request) -> int | None:
         text = request.query_params.get("page_size")
         if text is None:
             return self.page_size
-        size = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+        size = _whole(text)
         if not 1 <= size <= LARGEST:
             sentence = _("Ask for 1 to %(largest)d entries a page.") % {"largest": LARGEST}
             raise ValidationError({"page_size": sentence})
         return size
+
+    def get_page_number(self, request: Request, paginator: Any) -> int:
+        """Zero, which no list has, for anything but a whole number."""
+        return _whole(request.query_params.get("page", "1"))
 
     def get_schema_operation_parameters(self, view: Any) -> list[Any]:
         """Whole numbers from 1; DRF's own description gives no limits."""
@@ -36,6 +39,10 @@ class Pages(PageNumberPagination):
             _query("page", page, _("Which page of the list.")),
             _query("page_size", size, _("How many entries a page.")),
         ]
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def _query(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:

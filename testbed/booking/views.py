@@ -182,7 +182,7 @@ def _form(request: HttpRequest, booking: Booking) -> AnswersForm:
 def _keep_answers(request: HttpRequest, booking: Booking, data: dict[str, Any]) -> None:
     """Nothing typed is lost when a hold runs out: the next hold finds it here."""
     names = AnswersForm.base_fields
-    kept = {name: value for name, value in data.items() if name in names}
+    kept = {name: str(value)[:LONGEST_ANSWER] for name, value in data.items() if name in names}
     request.session["answers"] = {"booking": booking.pk, "data": kept}
 
 
@@ -295,6 +295,8 @@ def _extend(request: HttpRequest, booking: Booking) -> HttpResponse:
     return redirect("hold", pk=booking.pk)
 
 
+# What a session keeps of one field; the form's own limits are far below.
+LONGEST_ANSWER = 1_000
 STEPS = {"edit": _edit, "check": _check, "submit": _submit, "extend": _extend}
 
 

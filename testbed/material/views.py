@@ -128,11 +128,8 @@ def _register(request: HttpRequest, form: LotForm) -> Lot | None:
 def check_in_lot(request: HttpRequest, code: str) -> HttpResponse:
     found = get_object_or_404(Lot.objects.visible_to(request.user), code=code)
     demand(request.user, "check_in_lot")
-    carrier = (
-        Carrier.objects.visible_to(request.user)
-        .filter(code=request.POST.get("carrier", ""))
-        .first()
-    )
+    chosen = request.POST.get("carrier", "").replace("\x00", "")
+    carrier = Carrier.objects.visible_to(request.user).filter(code=chosen).first()
     if carrier is None:
         messages.error(request, _("Choose an empty carrier."))
         return redirect("lot", code=code)

@@ -277,18 +277,18 @@ class SampleJob:
         for name, true_name, title, unit in PARAMETERS:
             estimate = window[name]
             true = truth[true_name]
-            inside = estimate["low"] <= true <= estimate["high"]
+            inside = _holds(estimate, true)
             good &= inside
             self.say(
                 f"    {title}: {estimate['value']:.2f} {unit} "
-                f"[{estimate['low']:.2f}, {estimate['high']:.2f}] · "
+                f"[{_figure(estimate['low'], 2)}, {_figure(estimate['high'], 2)}] · "
                 f"참값 · truth {true:.2f} {unit} {'✓' if inside else '✗'}"
             )
         for name, title, unit in (
             ("exposure_latitude", "노광 여유 · Exposure latitude", "%"),
             ("depth_of_focus", "초점 심도 · Depth of focus at 10 % EL", "nm"),
         ):
-            self.say(f"    {title}: {window[name]['value']:.1f} {unit}")
+            self.say(f"    {title}: {_amount(window[name], unit)}")
         return good
 
     def _truth(self, lot: Any) -> Any:
@@ -310,6 +310,23 @@ class SampleJob:
         hours = sum(line["tool_seconds"] for line in mine) / 3600
         total = sum(line["total_won"] for line in mine)
         self.say(f"✓ 사용 · Usage: {hours:.2f} h on the tools' clock, ₩{total:,} incl. VAT")
+
+
+def _holds(estimate: Any, true: float) -> bool:
+    """Whether the truth lies in a whole confidence interval; an open one proves nothing."""
+    low, high = estimate["low"], estimate["high"]
+    return low is not None and high is not None and bool(low <= true <= high)
+
+
+def _figure(value: float | None, digits: int) -> str:
+    return "—" if value is None else f"{value:.{digits}f}"
+
+
+def _amount(estimate: Any, unit: str) -> str:
+    """The estimate with its unit, or why there is none."""
+    if estimate is None:
+        return "정할 수 없음 · not determined: no rectangle of the matrix stays within tolerance"
+    return f"{_figure(estimate['value'], 1)} {unit}"
 
 
 def _now() -> datetime:

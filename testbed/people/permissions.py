@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
-from testbed.people.models import COMPANY_ROLES, STAFF_ROLES, Role
+from testbed.people.models import STAFF_ROLES, Role
 from testbed.refusals import Refusal
 
 if TYPE_CHECKING:
     from testbed.people.querysets import Viewer
 
-EVERYBODY = frozenset(COMPANY_ROLES + STAFF_ROLES)
 STAFF = frozenset(STAFF_ROLES)
 
 MAY: dict[str, frozenset[Role]] = {

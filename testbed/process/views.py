@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.forms.fields import InvalidJSONInput
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -37,10 +38,30 @@ class RecipeForm(forms.Form):
     )
 
 
+class SettingsField(forms.JSONField):
+    """JSON that Python can read and UTF-8 can carry; all else is an error of the field."""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            read = super().to_python(value)
+            json.dumps(read, ensure_ascii=False).encode()
+        except (ValueError, RecursionError) as error:
+            # Too many digits, a lone surrogate, too deep: no JSONDecodeError, so Django lets it by.
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from error
+        return read
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        try:
+            self.to_python(data)
+        except forms.ValidationError:
+            return InvalidJSONInput(data or "")
+        return super().bound_data(data, initial)
+
+
 class VersionForm(forms.Form):
     """The body of a version, as JSON of the tool's own schema."""
 
-    body = forms.JSONField(
+    body = SettingsField(
         label=gettext_lazy("Settings (JSON)"),
         widget=forms.Textarea(attrs={"rows": 16, "spellcheck": "false"}),
     )

@@ -75,12 +75,16 @@ def _label(content: object, x: float, y: float, **attributes: object) -> SafeStr
 
 def end_labels(entries: list[tuple[float, str, str]], x: float, *, gap: float = 14.0) -> SafeString:
     """Labels (y, text, class) at the right end of curves, pushed apart so that none overlap."""
-    placed: list[tuple[float, str, str]] = []
-    for y, content, class_ in sorted(entries):
-        at = max(y, placed[-1][0] + gap) if placed else y
-        placed.append((at, content, class_))
-    surplus = max(placed[-1][0] - (HEIGHT - BOTTOM + 6), 0) if placed else 0
+    ordered = sorted(entries)
+    lowest = HEIGHT - BOTTOM + 6
+    places = [y for y, _content, _class in ordered]
+    for i in range(1, len(places)):
+        places[i] = max(places[i], places[i - 1] + gap)
+    # Pushed down beyond the frame: back up from the lowest, only as far as it must be.
+    for i in reversed(range(len(places))):
+        places[i] = min(places[i], lowest)
+        lowest = places[i] - gap
     return svg.join(
-        svg.text(content, x, y - surplus + 4, font_size=12, class_=class_)
-        for y, content, class_ in placed
+        svg.text(content, x, at + 4, font_size=12, class_=class_)
+        for at, (_y, content, class_) in zip(places, ordered, strict=True)
     )

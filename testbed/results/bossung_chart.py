@@ -12,6 +12,8 @@ from testbed.results.bossung import Array, Matrix
 from testbed.results.process_window import ProcessWindow
 from testbed.results.svg import element, number
 
+# The first place a dose's label may take: the heading with the unit stands above it.
+BELOW_HEADING = 32.0
 SHAPES = ("circle", "square", "diamond", "triangle")
 
 
@@ -122,7 +124,7 @@ def _labels(window: ProcessWindow, axes: Axes, doses: Array) -> SafeString:
     entries = []
     for i, dose in enumerate(doses):
         end = float(window.fit.surface.cd(float(dose), axes.x_high - 1))
-        y = axes.y(min(max(end, axes.y_low), axes.y_high))
+        y = max(axes.y(min(max(end, axes.y_low), axes.y_high)), BELOW_HEADING)
         shape = {"circle": "●", "square": "■", "diamond": "◆", "triangle": "▲"}[SHAPES[i % 4]]
         entries.append((y, f"{shape} {number(float(dose), 1)}", f"series-ink series-{i % 7}"))
     heading = svg.text("mJ/cm²", WIDTH - RIGHT + 8, 14.0, font_size=11, class_="chart-ink")

@@ -8,6 +8,7 @@ from django.db.models import Prefetch
 
 from testbed.material.models import Wafer
 from testbed.runs.models import Run, RunWafer, Step
+from testbed.runs.titles import title_of
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,16 @@ class Chapter:
     part: RunWafer
     steps: list[Step]
 
+    @property
+    def lines(self) -> list[tuple[str, str]]:
+        """(title, state) of each step in the reader's language."""
+        return [(title_of(step), step.get_state_display()) for step in self.steps]
+
 
 def chapters(wafer: Wafer) -> list[Chapter]:
     """Every run of the wafer in the order they happened (two queries)."""
-    own = Prefetch("run__steps", Step.objects.filter(wafer=wafer).order_by("seq"), to_attr="own")
+    steps = Step.objects.filter(wafer=wafer).select_related("wafer").order_by("seq")
+    own = Prefetch("run__steps", steps, to_attr="own")
     parts = (
         RunWafer.objects.filter(wafer=wafer)
         .select_related(

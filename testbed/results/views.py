@@ -223,9 +223,10 @@ def _chosen(text: str | None, slots: list[int]) -> int | None:
     """The slot asked for, the first when none is; 404 for one without curves."""
     if not text:
         return slots[0] if slots else None
-    if not text.isdecimal() or int(text) not in slots:
+    asked = [slot for slot in slots if str(slot) == text]
+    if not asked:
         raise Http404
-    return int(text)
+    return asked[0]
 
 
 def _pane(run: Run, curve: traces.Curve) -> dict[str, Any]:

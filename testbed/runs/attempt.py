@@ -215,7 +215,7 @@ class Attempt:
             error,
             is_known=untouched,
             nothing_sent=untouched,
-            says="silent" if silent else "",
+            says="silent",
         )
 
     def _commanded(self) -> bool:

@@ -151,11 +151,16 @@ def digest(
     return hashlib.sha256(previous.encode() + b"\n" + canonical(body)).hexdigest()
 
 
-@transaction.atomic
 def append(*, run: Run | int, kind: str, actor: User | None = None, **data: Any) -> RunEvent:
     """Add one event under the run's row lock; `kind` must have a sentence (KeyError)."""
     SENTENCES[kind]
     run_id = run if isinstance(run, int) else run.pk
+    clean = plain(data)
+    with transaction.atomic(savepoint=False):
+        return _append(run_id, kind, actor, clean)
+
+
+def _append(run_id: int, kind: str, actor: User | None, data: dict[str, Any]) -> RunEvent:
     row = Run.objects.select_for_update(no_key=True).only("event_count", "head_hash").get(pk=run_id)
     event = RunEvent(
         run_id=run_id,
@@ -163,7 +168,7 @@ def append(*, run: Run | int, kind: str, actor: User | None = None, **data: Any)
         at=timezone.now(),
         actor=actor,
         kind=kind,
-        data=plain(data),
+        data=data,
         previous_hash=row.head_hash or GENESIS,
     )
     event.hash = digest_of(event, previous=event.previous_hash)

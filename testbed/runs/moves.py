@@ -288,9 +288,8 @@ def hold(
             run, RunState.HELD, held_why=why, evidence=log.plain(evidence), due_at=None, ask=ask
         )
         log.append(run=run, kind="run.held", why=why, error=error, evidence=evidence)
-        e10.enter(
-            tool=run.tool, state=E10State.UNSCHEDULED_DOWN, reason=f"{run}: {why}", run_id=run.pk
-        )
+        # Every company reads a tool's reason: it names no run.
+        e10.enter(tool=run.tool, state=E10State.UNSCHEDULED_DOWN, reason="run held", run_id=run.pk)
         lease.release(held)
 
 

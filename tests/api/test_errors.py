@@ -108,6 +108,8 @@ WRONGS = {
     ),
     "not allowed": Wrong("POST", "tools/cd_sem/emergency-stop/", 403, "not_allowed"),
     "no such page": Wrong("GET", "lots/?page=7", 404, "not_found"),
+    "an empty page number": Wrong("GET", "lots/?page=", 404, "not_found"),
+    "the last page": Wrong("GET", "lots/?page=last", 404, "not_found"),
     "no such address": Wrong("GET", "no/such/thing/", 404, "not_found"),
     "a line break in the address": Wrong("GET", "tools/a%0Ab/", 404, "not_found"),
     "the root": Wrong("GET", "", 404, "not_found"),

@@ -94,7 +94,11 @@ def worker(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
         process.wait(10)
 
 
-def until(what: str, true: Callable[[], object], seconds: float = 20.0) -> None:
+# Only a failure waits this long; a busy machine takes its time to start a worker.
+PATIENCE_S = 120.0
+
+
+def until(what: str, true: Callable[[], object], seconds: float = PATIENCE_S) -> None:
     """Wait for `true()`, or fail saying `what` did not happen."""
     end = time.monotonic() + seconds
     while not true():
@@ -102,7 +106,7 @@ def until(what: str, true: Callable[[], object], seconds: float = 20.0) -> None:
         time.sleep(0.05)
 
 
-def swept_until(run: Run, *states: str, seconds: float = 30.0) -> Run:
+def swept_until(run: Run, *states: str, seconds: float = PATIENCE_S) -> Run:
     """Play beat: sweep until the run is in one of `states`."""
 
     def there() -> bool:

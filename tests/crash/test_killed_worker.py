@@ -21,7 +21,7 @@ def killed_at(point: str, floor: Floor, folder: Path) -> Run:
     command = ["tests.crash.dying_worker", run.tool.queue, point]
     with worker(command, folder / "worker.log") as process:
         doorbell.ring(run.tool.queue, run.pk)
-        until("the worker's death", lambda: process.poll() is not None, 40)
+        until("the worker's death", lambda: process.poll() is not None)
         assert process.returncode == -9, (folder / "worker.log").read_text()[-3000:]
     run.refresh_from_db()
     return run

@@ -50,21 +50,21 @@ def test_bells_sweep_and_takeover_work_between_real_processes(
     queue = floor.tools["scanner"].queue
     run = floor.start("expose")
     with worker(tool_worker(queue), tmp_path / "first.log") as process:
-        until("an exposure", lambda: "RUNNING" in fab.state("scanner")["jobs"].values(), 40)
+        until("an exposure", lambda: "RUNNING" in fab.state("scanner")["jobs"].values())
         # The whole group at once: parent and child, as when a host loses its power.
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(10)
         # Nobody else is here for the tool: the sweep makes it safe and asks.
-        until("the run is held", lambda: is_in(run, "held"), 30)
+        until("the run is held", lambda: is_in(run, "held"))
     assert run.held_why == "worker_lost"
     assert run.safe_sent_at is not None
     assert "RUNNING" not in fab.state("scanner")["jobs"].values()
     fab.rescale(60)
     control.resolve(actor=floor.technician, run=run, choice="skip_wafer", note="partly exposed")
     with worker(tool_worker(queue), tmp_path / "second.log"):
-        until("the run is completed", lambda: is_in(run, "completed", "held"), 40)
+        until("the run is completed", lambda: is_in(run, "completed", "held"))
         assert run.state == "completed", run.evidence
-        until("the worker signs in", lambda: doorbell.worker_seen(queue), 20)
+        until("the worker signs in", lambda: doorbell.worker_seen(queue))
     assert fab.counters("scanner")["starts"] - before == 2
     assert fab.double_exposures() == 0
     assert log.verify(run).whole
@@ -79,13 +79,13 @@ def test_a_frozen_worker_wakes_up_too_late_to_write(
     run = floor.start("expose")
     queue = floor.tools["scanner"].queue
     with worker(tool_worker(queue), tmp_path / "frozen.log") as process:
-        until("an exposure", lambda: "RUNNING" in fab.state("scanner")["jobs"].values(), 40)
+        until("an exposure", lambda: "RUNNING" in fab.state("scanner")["jobs"].values())
         os.killpg(process.pid, signal.SIGSTOP)
-        until("the run is held", lambda: is_in(run, "held"), 30)
+        until("the run is held", lambda: is_in(run, "held"))
         control.resolve(actor=floor.technician, run=run, choice="skip_wafer", note="frozen host")
         fab.rescale(60)
         os.killpg(process.pid, signal.SIGCONT)
-        until("the run goes on", lambda: is_in(run, "completed", "held"), 40)
+        until("the run goes on", lambda: is_in(run, "completed", "held"))
     assert run.state == "completed", run.evidence
     assert list(run.run_wafers.values_list("state", flat=True)) == ["aborted", "processed"]
     assert fab.double_exposures() == 0

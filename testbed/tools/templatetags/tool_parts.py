@@ -79,6 +79,7 @@ def state_reason(reason: str) -> str:
         "emergency stop": _("emergency stop"),
         "emergency stop cleared": _("emergency stop cleared"),
         "demo facility opened": _("demo facility opened"),
+        "run held": _("run held"),
     }.get(reason, reason)
 
 

@@ -1,0 +1,168 @@
+"""Nothing a browser can send makes a page fail: every page, hostile addresses and forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote_from_bytes
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from testbed.people.models import User
+from tests.doors import PAGES
+from tests.world import World
+
+SignIn = Callable[[User], Client]
+
+HOSTILE = (
+    "", "abc", "-1", "9" * 5000, "1e999", "²", "9999-99-99", "9999-12-31T23:59:59+09:00", "\x00",
+    "tool:\x00", "'\"><script>", "[" * 20_000, '{"a": "\\u0000"}', '{"\\ud800": NaN}',
+    '{"a": ' + "9" * 5000 + "}",
+)  # fmt: skip
+FIELDS = (
+    "page", "from", "to", "show", "what", "minutes", "first", "last", "at", "zoom", "area",
+    "company", "tool", "wafer", "booking", "operation", "slot", "chosen", "phase", "next", "theme",
+    "language", "carrier", "code", "product", "wafer_count", "wafer_ids", "title", "tool_kind",
+    "body", "lot", "route", "test_wafers", "use_mode", "purpose", "starts_at", "ends_at", "reason",
+    "choice", "note", "login", "password", "email", "carried",
+)  # fmt: skip
+QUERIES = (
+    "%ff%fe",
+    "page=%ed%a0%80",
+    "slot=" + "&slot=".join(map(str, range(200))),
+    "&&==&%00=%00",
+)
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """What happens inside leaves no trace, even where the database refused a statement."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def quiet(client: Client) -> Client:
+    """A failure is answered as in production, not raised."""
+    client.raise_request_exception = False
+    return client
+
+
+def failures(client: Client, address: str, fields: Mapping[str, str]) -> list[str]:
+    """Which methods of `address` answer 5xx to `fields`, as sentences."""
+    found = []
+    for verb in ("get", "post"):
+        with undone():
+            status = getattr(client, verb)(address, fields).status_code
+        if status >= 500:
+            shown = {name: value[:40] for name, value in list(fields.items())[:4]}
+            found.append(f"{verb} {address} {shown!r} → {status}")
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_no_page_fails_at_hostile_values(
+    name: str, world: World, alice: User, technician: User, sign_in: SignIn
+) -> None:
+    address = reverse(name, kwargs=world.arguments(name))
+    found = []
+    clients = [quiet(sign_in(alice)), quiet(sign_in(technician))]
+    for client in clients:
+        for value in HOSTILE:
+            found += failures(client, address, dict.fromkeys(FIELDS, value))
+    for query in QUERIES:
+        found += failures(clients[1], f"{address}?{query}", {})
+    assert found == []
+
+
+def good_forms(world: World) -> dict[str, dict[str, Any]]:
+    """A form of each page that reads one, with values it accepts."""
+    now = timezone.localtime()
+    span = {
+        "starts_at": world.held.starts_at.isoformat(),
+        "ends_at": world.held.ends_at.isoformat(),
+    }
+    answers = {"lot": world.lot.pk, "route": "", "wafer_count": 1, "test_wafers": 0}
+    answers |= {"use_mode": "requested", "purpose": "CD"}
+    day = f"{now:%Y-%m-%d}"
+    return {
+        "new_lot": {"code": "LOT-Z", "product": "resist", "wafer_count": 3, "wafer_ids": ""},
+        "check_in_lot": {"carrier": "FOUP-02"},
+        "new_recipe": {"code": "other", "title": "CD", "tool_kind": "cd_sem"},
+        "new_recipe_version": {"body": '{"target_nm": 40.0}'},
+        "book": {"what": "tool:cd_sem", "minutes": 60, "first": day, "last": day, "at": ""},
+        "hold_slot": {"what": "tool:cd_sem", **span, "carried": ""},
+        "hold": {"step": "submit", **answers},
+        "timeline": {"from": day, "zoom": "week"},
+        "start_run": {"booking": world.booking.pk, "operation": 1, "chosen": 1, "slot": 1},
+        "resolve_run": {"choice": "repeat", "note": "looked at it"},
+        "refuse_booking": {"reason": "full"},
+        "run_traces": {"wafer": 1},
+        "usage": {"from": day, "to": day, "company": world.lot.company_id, "tool": "cd_sem"},
+        "usage_csv": {"from": day, "to": day, "company": world.lot.company_id, "tool": "cd_sem"},
+        "ops": {"from": day, "to": day},
+        "ops_e10_csv": {"from": day, "to": day},
+        "account_login": {"login": "alice@gaon.example", "password": "x", "next": "/"},
+        "account_change_password": {"oldpassword": "x", "password1": "y", "password2": "y"},
+    }
+
+
+FORMS = (
+    "account_change_password", "account_login", "book", "check_in_lot", "hold", "hold_slot",
+    "new_lot", "new_recipe", "new_recipe_version", "ops", "ops_e10_csv", "refuse_booking",
+    "resolve_run", "run_traces", "start_run", "timeline", "usage", "usage_csv",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_one_hostile_field_among_good_ones_fails_no_page(
+    name: str, world: World, alice: User, administrator: User, technician: User, sign_in: SignIn
+) -> None:
+    form = {key: str(value) for key, value in good_forms(world)[name].items()}
+    address = reverse(name, kwargs=world.arguments(name))
+    at_the_tool = dict.fromkeys(("start_run", "resolve_run", "check_in_lot"), technician)
+    at_the_desk = dict.fromkeys(("ops", "ops_e10_csv", "refuse_booking"), administrator)
+    client = quiet(sign_in((at_the_tool | at_the_desk).get(name, alice)))
+    found = []
+    for field in form:
+        for value in HOSTILE:
+            found += failures(client, address, {**form, field: value})
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/%00",
+        "/lots/%00/",
+        "/tools/a%00b/",
+        "/runs/99999999999999999999/",
+        "/bookings/0/",
+        "/lots/LOT-A/wafers/99999999999999999999/",
+        "/recipes/own-cd/versions/99999999999999999999/submit/",
+        "/runs/1/traces/%00.csv",
+        "/" + "a" * 3000,
+        "/" + quote_from_bytes(b"\xff\xfe"),
+    ],
+)
+def test_no_address_fails(path: str, alice: User, sign_in: SignIn) -> None:
+    client = quiet(sign_in(alice))
+    for verb in (client.get, client.post):
+        with undone():
+            assert verb(path).status_code < 500
+
+
+@pytest.mark.parametrize("name", ["set_language", "theme", "account_login", "account_logout"])
+@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example", "\\\\evil.example"])
+def test_nobody_is_sent_to_another_site(
+    name: str, target: str, alice: User, sign_in: SignIn
+) -> None:
+    fields = {"next": target, "language": "en", "theme": "dark", "login": alice.email}
+    answer = sign_in(alice).post(reverse(name), {**fields, "password": "a long enough sentence"})
+    assert answer.status_code in {204, 302}
+    assert "evil" not in answer.headers.get("Location", "")
