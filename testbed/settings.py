@@ -64,7 +64,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "testbed.web.request_log.RequestLog",
     "testbed.web.refusals.RefusalMiddleware",
 ]
 
@@ -200,6 +200,7 @@ SPECTACULAR_SETTINGS = {
         "LotState": "testbed.material.models.LotState",
         "RecipeState": "testbed.process.models.RecipeState",
         "E10State": "testbed.tools.models.E10State",
+        "CalendarKind": "testbed.booking.models.FeedKind",
     },
 }
 
