@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from hypothesis import settings as hypothesis_settings
 from rest_framework.test import APIClient
+from rest_framework.throttling import ScopedRateThrottle
 
 from testbed.people import tokens
 from testbed.people.models import Company, Role, Sector, SizeClass, User
@@ -21,6 +22,13 @@ pytest_plugins = ["tests.world"]
 hypothesis_settings.register_profile("unhurried", deadline=None)
 hypothesis_settings.load_profile("unhurried")
 PASSWORD = "a long enough sentence"
+
+
+@pytest.fixture(autouse=True)
+def unhurried_sign_ins(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sign-ins are counted in a cache that all tests share: one test must not use up another's."""
+    settings.ACCOUNT_RATE_LIMITS = False
+    monkeypatch.setattr(ScopedRateThrottle, "THROTTLE_RATES", {"sign_in": "1000000/min"})
 
 
 @pytest.fixture(autouse=True)
