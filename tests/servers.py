@@ -15,6 +15,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -30,12 +31,25 @@ OWNER = "owner.json"
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
     """Start what is missing, before pytest-django (itself `tryfirst`) loads the settings."""
     known = early_config.known_args_namespace
-    if not (known.help or known.version or "PYTEST_XDIST_WORKER" in os.environ):
+    parallel = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if parallel:
+        os.environ["VALKEY_URL"] = own_database(os.environ["VALKEY_URL"], parallel)
+    elif not (known.help or known.version):
         try:
             _start_missing()
         except Trouble as trouble:
             pytest.exit(str(trouble), returncode=1)
     yield
+
+
+def own_database(url: str, parallel: str) -> str:
+    """The Valkey database of the xdist worker `parallel` ("gw3"): `url` with another number.
+
+    Tests side by side share tool codes, thus queue names; in one database a bell that one
+    test rings would reach the other's worker, which knows no such run.
+    """
+    number = int(parallel.removeprefix("gw")) + 1
+    return urlsplit(url)._replace(path=f"/{number}").geturl()
 
 
 def _start_missing() -> None:
