@@ -24,11 +24,16 @@ SECURE_REFERRER_POLICY = "same-origin"
 
 INSTALLED_APPS = [
     "testbed.people",
+    "testbed.notices",
     "testbed.tools",
     "testbed.material",
     "testbed.process",
     "testbed.prices",
     "testbed.booking",
+    "testbed.waiting",
+    "testbed.outages",
+    "testbed.pools",
+    "testbed.services",
     "testbed.runs",
     "testbed.results",
     "testbed.usage",

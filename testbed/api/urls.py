@@ -10,7 +10,10 @@ from rest_framework.negotiation import DefaultContentNegotiation
 
 from testbed.api import views
 
-APPS = ("people", "tools", "material", "process", "booking", "runs", "results", "usage")
+APPS = (
+    "people", "notices", "tools", "material", "process", "booking", "waiting", "outages", "pools",
+    "services", "runs", "results", "usage",
+)  # fmt: skip
 
 
 class Anything(StringConverter):

@@ -194,7 +194,7 @@ def _move(booking: Booking, target: Target, request: BookingRequest) -> None:
     booking.state = _state(request)
     booking.decided_by, booking.decided_at = None, None
     booking.save()
-    booking.allocations.all().delete()
+    line.remove(booking)
     line.write(booking, request.tools)
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.db import DatabaseError, IntegrityError
+from django.db import DatabaseError, IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
+from testbed.booking import signals
 from testbed.booking.intervals import Interval
 from testbed.booking.models import Allocation, AllocationKind, Booking
 from testbed.refusals import Refusal
@@ -69,7 +70,7 @@ def claims(
     return [Claim(tool, company, Interval(*span)) for tool, company, *span in rows]
 
 
-def write(booking: Booking, tools: Iterable[Tool]) -> None:
+def write(booking: Booking, tools: Sequence[Tool]) -> None:
     """One claim per tool. IntegrityError (23P01) when somebody else has the time."""
     Allocation.objects.bulk_create(
         Allocation(
@@ -81,11 +82,39 @@ def write(booking: Booking, tools: Iterable[Tool]) -> None:
         )
         for tool in tools
     )
+    span = Interval(booking.starts_at, booking.ends_at)
+    tell_on_commit([(tool.pk, span) for tool in tools], freed=False)
 
 
 def free(booking_ids: Iterable[int]) -> None:
     """Give the time back; the rows stay as history."""
-    Allocation.objects.filter(booking_id__in=list(booking_ids), live=True).update(live=False)
+    live = Allocation.objects.filter(booking_id__in=list(booking_ids), live=True)
+    rows = live.values_list("tool_id", "starts_at", "ends_at")
+    freed = [(tool, Interval(*span)) for tool, *span in rows]
+    live.update(live=False)
+    tell_on_commit(freed, freed=True)
+
+
+def remove(booking: Booking) -> None:
+    """Take a moved booking's claims away; its history keeps where it stood."""
+    rows = booking.allocations.values_list("tool_id", "starts_at", "ends_at")
+    removed = [(tool, Interval(*span)) for tool, *span in rows]
+    booking.allocations.all().delete()
+    tell_on_commit(removed, freed=True)
+
+
+def tell_on_commit(parts: Sequence[tuple[int, Interval]], *, freed: bool) -> None:
+    """Send `line_changed` once for all `parts` (tool's id, time) when the transaction commits."""
+    if not parts:
+        return
+    heard = {
+        "tool_ids": frozenset(tool for tool, _span in parts),
+        "start": min(span.start for _tool, span in parts),
+        "end": max(span.end for _tool, span in parts),
+        "freed": freed,
+    }
+    # Robust: what a listener makes of it must not undo or hide what has been committed.
+    transaction.on_commit(lambda: signals.line_changed.send_robust(Allocation, **heard))
 
 
 def is_overlap(error: DatabaseError) -> bool:

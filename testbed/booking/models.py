@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from testbed.booking.querysets import AllocationQuerySet, BookingQuerySet, CalendarFeedQuerySet
 from testbed.material.models import Lot
 from testbed.people.models import Company, User
+from testbed.people.querysets import CompanyOwnedQuerySet
 from testbed.process.models import Route
 from testbed.tools.models import Area, Cell, Tool
 
@@ -25,6 +26,8 @@ class BookingState(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
     REFUSED = "refused", _("Refused")
     EXPIRED = "expired", _("Expired")
+    RELEASED = "released", _("Released")
+    NO_SHOW = "no_show", _("Not shown up")
 
 
 LIVE_STATES = (BookingState.HELD, BookingState.PENDING, BookingState.CONFIRMED)
@@ -72,6 +75,18 @@ class Booking(models.Model):
         User, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     decided_at = models.DateTimeField(null=True, blank=True)
+    placed_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+",
+        help_text="the member of staff who booked on the company's behalf",
+    )  # fmt: skip
+    overridden = models.JSONField(default=list, help_text="codes of the rules that staff set aside")
+    override_reason = models.CharField(max_length=200, blank=True)
+    bundle = models.ForeignKey(
+        "Bundle", null=True, blank=True, on_delete=models.PROTECT, related_name="bookings"
+    )
+    position = models.PositiveSmallIntegerField(default=0, help_text="place in its bundle")
+    reconfirm_by = models.DateTimeField(null=True, blank=True)
+    reconfirmed_at = models.DateTimeField(null=True, blank=True)
 
     objects = BookingQuerySet.as_manager()
 
@@ -108,6 +123,9 @@ class Booking(models.Model):
                     ("confirmed", "cancelled"),
                     # Moved to tools that need an approval.
                     ("confirmed", "pending"),
+                    # Not re-confirmed in time, or nobody came.
+                    ("confirmed", "released"),
+                    ("confirmed", "no_show"),
                 ],
             ),
         ]
@@ -130,6 +148,101 @@ class Booking(models.Model):
     def state_at(self, now: datetime) -> BookingState:
         """The state that people see: a stale hold has expired."""
         return BookingState.EXPIRED if self.is_stale(now) else BookingState(self.state)
+
+
+class BundleKind(models.TextChoices):
+    ROUTE = "route", _("Route")
+    WEEKLY = "weekly", _("Weekly repeat")
+    MODULE = "module", _("Service module")
+
+
+class Bundle(models.Model):
+    """Bookings that were placed together: a route's operations, a weekly repeat, a module."""
+
+    kind = models.CharField(max_length=8, choices=BundleKind.choices)
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="+")
+    booked_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = CompanyOwnedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-pk",)
+
+    def __str__(self) -> str:
+        return f"{BundleKind(self.kind).label} {self.pk}"
+
+
+class Sharer(models.Model):
+    """A colleague who shares a booking: sees it as their own, may be on the tool, is told of it."""
+
+    booking = models.ForeignKey(Booking, on_delete=models.CASCADE, related_name="sharers")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="shared_bookings")
+    added_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    added_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("added_at", "pk")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["booking", "user"],
+                name="sharer_once",
+                violation_error_message=_("This colleague already shares the booking."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.booking} {self.user}"
+
+
+class PenaltyKind(models.TextChoices):
+    LATE_CANCEL = "late_cancel", _("Late cancellation")
+    NO_SHOW = "no_show", _("Not shown up")
+    NOT_RECONFIRMED = "not_reconfirmed", _("Not re-confirmed")
+
+
+class Penalty(models.Model):
+    """What a booking given up too late costs: a fee, and time that still counts as used.
+
+    Append-only: a waiver is another row, with the opposite figures, that `reverses` it.
+    """
+
+    booking = models.ForeignKey(Booking, on_delete=models.PROTECT, related_name="penalties")
+    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="penalties")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="penalties")
+    kind = models.CharField(max_length=16, choices=PenaltyKind.choices)
+    fee_won = models.IntegerField(default=0)
+    debt_minutes = models.IntegerField(default=0, help_text="quota minutes that stay used")
+    created_at = models.DateTimeField(auto_now_add=True)
+    reverses = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="waiver"
+    )
+    waived_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    reason = models.CharField(max_length=200, blank=True)
+
+    objects = CompanyOwnedQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "-pk")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["booking", "kind"],
+                condition=models.Q(reverses=None),
+                name="penalty_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(reverses=None) | models.Q(waived_by__isnull=False),
+                name="penalty_waiver_has_author",
+            ),
+        ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = [
+            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.booking} {self.kind}"
 
 
 class AllocationKind(models.TextChoices):

@@ -1,0 +1,7 @@
+"""What others may want to hear of a tool's line of claims."""
+
+from django.dispatch import Signal
+
+# Sent when the transaction has committed, with tool_ids (a frozenset of ints), `start` and `end`
+# (datetimes; everything that changed lies in [start, end)) and freed (bool: time was given back).
+line_changed = Signal()

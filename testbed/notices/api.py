@@ -1,0 +1,5 @@
+"""The API of notices."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []

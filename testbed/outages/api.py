@@ -1,0 +1,5 @@
+"""The API of outages."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []

@@ -1,0 +1,5 @@
+"""The API of pools."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []

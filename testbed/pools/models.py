@@ -1,0 +1,1 @@
+"""One carrier, several companies: empty slots opened to others, the cost split by wafer."""

@@ -1,0 +1,1 @@
+"""Ready-made work: a route with its recipes, a price and a promised turnaround."""
