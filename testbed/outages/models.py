@@ -1,1 +1,1 @@
-"""Time nobody can have: closures, shared supplies that fail, tools that go down; and who is moved."""
+"""Time nobody can have: closures, supplies that fail, tools that go down; and who is moved."""
