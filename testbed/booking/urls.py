@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from testbed.booking import (
+    approval_views,
     calendar_views,
     change_views,
     desk_views,
@@ -29,7 +30,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("rules/holidays/<int:pk>/remove/", rule_views.remove_holiday, name="remove_holiday"),
     path("me/calendars/", calendar_views.calendars, name="calendars"),
     path("calendar/<str:token>.ics", calendar_views.calendar_feed, name="calendar_feed"),
-    path("approvals/", desk_views.approvals, name="approvals"),
-    path("approvals/<int:pk>/approve/", desk_views.approve, name="approve_booking"),
-    path("approvals/<int:pk>/refuse/", desk_views.refuse, name="refuse_booking"),
+    path("approvals/", approval_views.approvals, name="approvals"),
+    path("approvals/<int:pk>/approve/", approval_views.approve, name="approve_booking"),
+    path("approvals/<int:pk>/refuse/", approval_views.refuse, name="refuse_booking"),
 ]
