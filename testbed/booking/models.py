@@ -249,6 +249,7 @@ class AllocationKind(models.TextChoices):
     BOOKING = "booking", _("Booking")
     MAINTENANCE = "maintenance", _("Maintenance")
     CLOSURE = "closure", _("Closure")
+    OUTAGE = "outage", _("Outage")
 
 
 class Allocation(models.Model):
@@ -263,6 +264,8 @@ class Allocation(models.Model):
     ends_at = models.DateTimeField()
     live = models.BooleanField(default=True)
     note = models.CharField(max_length=120, blank=True)
+    reason_ko = models.CharField(max_length=120, blank=True, help_text="everybody reads it")
+    reason_en = models.CharField(max_length=120, blank=True, help_text="everybody reads it")
 
     objects = AllocationQuerySet.as_manager()
 

@@ -28,6 +28,7 @@ KINDS: dict[str, StrOrPromise] = {
     "busy": _("Busy"),
     "maintenance": _("Maintenance"),
     "closure": _("Closed"),
+    "outage": _("Outage"),
 }
 OF_STATE: dict[str, str] = {BookingState.PENDING: "pending", BookingState.HELD: "held"}
 

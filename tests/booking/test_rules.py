@@ -152,7 +152,7 @@ BREAKING |= {
     },
     "contamination": {"tools": [a_tool(contamination_class=1)], "wafer_classes": [3, 3]},
 }
-NOTICES = {"needs_approval", "hold_time"}
+NOTICES = {"needs_approval", "hold_time", "reconfirm", "no_show", "late_cancel"}
 
 
 def test_a_good_request_keeps_every_rule() -> None:

@@ -28,6 +28,7 @@ from testbed.booking.rules.limits import (
     UserHoursDay,
     UserHoursWeek,
 )
+from testbed.booking.rules.notices import LateCancel, NoShow, Reconfirm
 from testbed.booking.rules.what import Free, HoldTime, NeedsApproval, ToolBookable, ToolUp
 from testbed.booking.rules.when import (
     Horizon,
@@ -54,13 +55,17 @@ if TYPE_CHECKING:
     from testbed.tools.models import Tool
 
 __all__ = [
-    "FREE", "HOLD_TIME", "NEEDS_APPROVAL", "RULES", "BookingRequest", "Broken", "Rule",
-    "RuleBook", "by_code", "check_all", "closed_times", "needed", "refusing",
+    "FREE", "HOLD_TIME", "LATE_CANCEL", "NEEDS_APPROVAL", "NO_SHOW", "RECONFIRM", "RULES",
+    "BookingRequest", "Broken", "Rule", "RuleBook", "by_code", "check_all", "closed_times",
+    "needed", "refusing",
 ]  # fmt: skip
 
 FREE = Free()
 NEEDS_APPROVAL = NeedsApproval()
 HOLD_TIME = HoldTime()
+RECONFIRM = Reconfirm()
+NO_SHOW = NoShow()
+LATE_CANCEL = LateCancel()
 RULES: tuple[Rule, ...] = (
     MemberActive(),
     CompanyActive(),
@@ -96,6 +101,9 @@ RULES: tuple[Rule, ...] = (
     Contamination(),
     NEEDS_APPROVAL,
     HOLD_TIME,
+    RECONFIRM,
+    NO_SHOW,
+    LATE_CANCEL,
 )
 
 

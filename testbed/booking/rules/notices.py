@@ -1,0 +1,64 @@
+"""What a booking entails later. Never broken: the verbs that act on a booking read them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext_lazy as _
+
+from testbed.booking.rules.base import Broken, ToolRule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from testbed.booking.rules.base import BookingRequest
+    from testbed.tools.models import Tool
+
+
+class Notice(ToolRule):
+    about = "notice"
+    field = ""
+
+    def check_tool(
+        self, request: BookingRequest, tool: Tool, parameters: Mapping[str, Any]
+    ) -> Broken | None:
+        return None
+
+
+class Reconfirm(Notice):
+    """The window opens hours_before + window_hours before the start and ends hours_before it."""
+
+    code = "reconfirm"
+    on_by_default = False
+    defaults = {"hours_before": 24, "window_hours": 24}  # noqa: RUF012
+    sentence = _("The booking is given up unless you re-confirm it in time.")
+    next_step = _("Re-confirm it on the booking's page.")
+    explanation = _(
+        "A booking is re-confirmed in the %(window_hours)s h that end %(hours_before)s h before "
+        "its start; otherwise its time is given to others."
+    )
+
+
+class NoShow(Notice):
+    code = "no_show"
+    on_by_default = False
+    defaults = {"minutes": 60}  # noqa: RUF012
+    sentence = _("The booking is given up when nobody has come after %(minutes)s minutes.")
+    next_step = _("Be there in time, or cancel the booking before it starts.")
+    explanation = _(
+        "A booking on which nothing has begun %(minutes)s minutes after its start is released."
+    )
+
+
+class LateCancel(Notice):
+    """Percentages of the booking's price and of its minutes."""
+
+    code = "late_cancel"
+    on_by_default = False
+    defaults = {"hours_before": 24, "fee_percent": 0, "debt_percent": 0}  # noqa: RUF012
+    sentence = _("A cancellation later than %(hours_before)s h before the start has its price.")
+    next_step = _("Cancel earlier, or move the booking instead.")
+    explanation = _(
+        "Who cancels later than %(hours_before)s h before the start pays %(fee_percent)s %% of "
+        "the price, and %(debt_percent)s %% of the time still counts as used."
+    )
