@@ -89,6 +89,13 @@ COMPANY_ROLES = (Role.ENGINEER, Role.READER)
 STAFF_ROLES = (Role.TECHNICIAN, Role.PROCESS_ENGINEER, Role.ADMINISTRATOR, Role.AUDITOR)
 
 
+class Language(models.TextChoices):
+    """In which a person is written to; each in its own words, so that everybody finds theirs."""
+
+    KOREAN = "ko", "한국어"
+    ENGLISH = "en", "English"
+
+
 class User(AbstractBaseUser):
     """One person: a member of a company, or of the facility's staff; signs in by mail address."""
 
@@ -98,6 +105,7 @@ class User(AbstractBaseUser):
     company = models.ForeignKey(
         Company, null=True, blank=True, on_delete=models.PROTECT, related_name="members"
     )
+    language = models.CharField(max_length=2, choices=Language.choices, default=Language.KOREAN)
     is_active = models.BooleanField(default=True)
     date_joined = models.DateTimeField(auto_now_add=True)
 
