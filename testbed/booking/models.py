@@ -11,7 +11,12 @@ from django.db import models
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from testbed.booking.querysets import AllocationQuerySet, BookingQuerySet, CalendarFeedQuerySet
+from testbed.booking.querysets import (
+    AllocationQuerySet,
+    BookingQuerySet,
+    CalendarFeedQuerySet,
+    PenaltyQuerySet,
+)
 from testbed.material.models import Lot
 from testbed.people.models import Company, User
 from testbed.people.querysets import CompanyOwnedQuerySet
@@ -87,6 +92,9 @@ class Booking(models.Model):
     position = models.PositiveSmallIntegerField(default=0, help_text="place in its bundle")
     reconfirm_by = models.DateTimeField(null=True, blank=True)
     reconfirmed_at = models.DateTimeField(null=True, blank=True)
+    begun_at = models.DateTimeField(
+        null=True, blank=True, help_text="a run started on it, or its people are here"
+    )
 
     objects = BookingQuerySet.as_manager()
 
@@ -106,6 +114,12 @@ class Booking(models.Model):
                 | models.Q(hold_expires_at__isnull=False),
                 name="booking_hold_expires",
                 violation_error_message=_("A hold has an end."),
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state__in=(BookingState.RELEASED, BookingState.NO_SHOW))
+                | models.Q(begun_at=None),
+                name="booking_begun_is_kept",
+                violation_error_message=_("A booking that has begun is not given to others."),
             ),
         ]
         triggers: ClassVar[list[pgtrigger.Trigger]] = [
@@ -190,6 +204,23 @@ class Sharer(models.Model):
                 violation_error_message=_("This colleague already shares the booking."),
             ),
         ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = [
+            pgtrigger.Trigger(
+                name="same_company",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                func="""
+                    IF NOT EXISTS (
+                        SELECT 1 FROM booking_booking JOIN people_user USING (company_id)
+                        WHERE booking_booking.id = NEW.booking_id AND people_user.id = NEW.user_id
+                    ) THEN
+                        RAISE EXCEPTION 'a booking is shared within its company'
+                            USING ERRCODE = '23514', CONSTRAINT = 'sharer_same_company';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.booking} {self.user}"
@@ -211,7 +242,7 @@ class Penalty(models.Model):
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="penalties")
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="penalties")
     kind = models.CharField(max_length=16, choices=PenaltyKind.choices)
-    fee_won = models.IntegerField(default=0)
+    fee_won = models.IntegerField(default=0, help_text="supply price, before VAT")
     debt_minutes = models.IntegerField(default=0, help_text="quota minutes that stay used")
     created_at = models.DateTimeField(auto_now_add=True)
     reverses = models.OneToOneField(
@@ -222,11 +253,16 @@ class Penalty(models.Model):
     )
     reason = models.CharField(max_length=200, blank=True)
 
-    objects = CompanyOwnedQuerySet.as_manager()
+    objects = PenaltyQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at", "-pk")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=models.Q(reverses=None, fee_won__gte=0, debt_minutes__gte=0)
+                | models.Q(reverses__isnull=False, fee_won__lte=0, debt_minutes__lte=0),
+                name="penalty_waiver_is_opposite",
+            ),
             models.UniqueConstraint(
                 fields=["booking", "kind"],
                 condition=models.Q(reverses=None),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Booking,
         CalendarFeed,
     )
+    from testbed.people.models import User
     from testbed.people.querysets import Viewer
 
 
@@ -32,6 +33,11 @@ class BookingQuerySet(CompanyOwnedQuerySet):
         """Holds whose time is up but which nobody has closed yet."""
         return self.filter(state="held", hold_expires_at__lte=now)
 
+    def mine(self, user: User) -> Self:
+        """Booked by this person, or shared with them."""
+        shared = models.Exists(user.shared_bookings.filter(booking=models.OuterRef("pk")))
+        return self.filter(models.Q(booked_by=user) | shared)
+
     def with_company(self) -> Self:
         return self.select_related("company")
 
@@ -40,6 +46,20 @@ class BookingQuerySet(CompanyOwnedQuerySet):
         return self.select_related(
             "company", "booked_by", "cell", "lot", "route", "decided_by"
         ).prefetch_related("allocations__tool")
+
+
+class PenaltyQuerySet(CompanyOwnedQuerySet):
+    """Penalties and the waivers that take them back; a waiver's figures are negative."""
+
+    def between(self, start: datetime, end: datetime) -> Self:
+        """Written in [start, end)."""
+        return self.filter(created_at__gte=start, created_at__lt=end)
+
+    def with_names(self) -> Self:
+        """What a row of a list shows, in two queries."""
+        return self.select_related(
+            "booking__cell", "company", "user", "waived_by", "reverses", "waiver"
+        ).prefetch_related("booking__allocations__tool")
 
 
 class CalendarFeedQuerySet(models.QuerySet["CalendarFeed"]):
