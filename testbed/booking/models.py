@@ -116,6 +116,11 @@ class Booking(models.Model):
                 violation_error_message=_("A hold has an end."),
             ),
             models.CheckConstraint(
+                condition=models.Q(overridden=[]) | ~models.Q(override_reason=""),
+                name="booking_override_has_reason",
+                violation_error_message=_("A rule is set aside with a reason."),
+            ),
+            models.CheckConstraint(
                 condition=~models.Q(state__in=(BookingState.RELEASED, BookingState.NO_SHOW))
                 | models.Q(begun_at=None),
                 name="booking_begun_is_kept",
@@ -134,6 +139,8 @@ class Booking(models.Model):
                     ("pending", "confirmed"),
                     ("pending", "refused"),
                     ("pending", "cancelled"),
+                    # Nobody answered before it was to start.
+                    ("pending", "expired"),
                     ("confirmed", "cancelled"),
                     # Moved to tools that need an approval.
                     ("confirmed", "pending"),
@@ -479,3 +486,7 @@ class CalendarFeed(models.Model):
 
     def __str__(self) -> str:
         return str(self.tool) if self.tool else str(FeedKind(self.kind).label)
+
+
+# Models of the same app in modules of their own; Django finds them through this one.
+from testbed.booking.question_models import Question  # noqa: E402, F401

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Booking,
         CalendarFeed,
     )
+    from testbed.booking.question_models import Question
     from testbed.people.models import User
     from testbed.people.querysets import Viewer
 
@@ -60,6 +61,17 @@ class PenaltyQuerySet(CompanyOwnedQuerySet):
         return self.select_related(
             "booking__cell", "company", "user", "waived_by", "reverses", "waiver"
         ).prefetch_related("booking__allocations__tool")
+
+
+class QuestionQuerySet(CompanyOwnedQuerySet):
+    company_path = "booking__company"
+
+    if TYPE_CHECKING:
+
+        def get(self, *args: Any, **kwargs: Any) -> Question: ...
+
+    def open(self) -> Self:
+        return self.filter(answered_at=None)
 
 
 class CalendarFeedQuerySet(models.QuerySet["CalendarFeed"]):
