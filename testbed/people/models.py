@@ -58,6 +58,7 @@ class Company(models.Model):
     size_class = models.CharField(max_length=12, choices=SizeClass.choices)
     is_active = models.BooleanField(default=True)
     suspended_at = models.DateTimeField(null=True, blank=True)
+    suspended_reason = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = CompanyQuerySet.as_manager()
