@@ -18,10 +18,11 @@ from testbed.booking.querysets import (
     PenaltyQuerySet,
 )
 from testbed.material.models import Lot
-from testbed.people.models import Company, User
+from testbed.people.models import Company, Group, User
 from testbed.people.querysets import CompanyOwnedQuerySet
+from testbed.prices import fees
 from testbed.process.models import Route
-from testbed.tools.models import Area, Cell, Tool
+from testbed.tools.models import Area, Cell, Supply, Tool
 
 
 class BookingState(models.TextChoices):
@@ -45,6 +46,12 @@ class UseMode(models.TextChoices):
     SELF_OPERATED = "self_operated", _("Self-operated")
 
 
+class WishedDocument(models.TextChoices):
+    NONE = "none", _("No document")
+    DATA = "data", _("Measured data")
+    TEST_REPORT = "test_report", _("Test report")
+
+
 def number_of(pk: int | None) -> str:
     """How people call a booking: B00042."""
     return f"B{pk:05d}" if pk else "B-----"
@@ -66,6 +73,16 @@ class Booking(models.Model):
         Lot, null=True, blank=True, on_delete=models.PROTECT, related_name="bookings"
     )
     route = models.ForeignKey(Route, null=True, blank=True, on_delete=models.PROTECT)
+    wished_document = models.CharField(
+        max_length=12, choices=WishedDocument.choices, default=WishedDocument.NONE
+    )
+    buddy = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+",
+        help_text="the colleague who is there too while nobody of the facility is",
+    )  # fmt: skip
+    supplies = models.ManyToManyField(
+        Supply, through="SupplyClaim", blank=True, related_name="bookings"
+    )
     wafer_count = models.PositiveSmallIntegerField(default=0)
     test_wafers = models.PositiveSmallIntegerField(
         default=0, help_text="12-inch wafers bought from the facility"
@@ -148,6 +165,19 @@ class Booking(models.Model):
                     ("confirmed", "released"),
                     ("confirmed", "no_show"),
                 ],
+            ),
+            # Whoever moves, ends or closes a booking: its claims on supplies follow.
+            pgtrigger.Trigger(
+                name="supplies_follow",
+                when=pgtrigger.After,
+                operation=pgtrigger.UpdateOf("state", "starts_at", "ends_at"),
+                func="""
+                    UPDATE booking_supplyclaim
+                       SET starts_at = NEW.starts_at, ends_at = NEW.ends_at,
+                           live = NEW.state IN ('held', 'pending', 'confirmed')
+                     WHERE booking_id = NEW.id;
+                    RETURN NULL;
+                """,
             ),
         ]
 
@@ -287,6 +317,16 @@ class Penalty(models.Model):
     def __str__(self) -> str:
         return f"{self.booking} {self.kind}"
 
+    @property
+    def vat_won(self) -> int:
+        """VAT on the fee; a waiver's is its penalty's, taken back."""
+        vat = fees.vat_won(abs(self.fee_won))
+        return vat if self.fee_won >= 0 else -vat
+
+    @property
+    def total_won(self) -> int:
+        return self.fee_won + self.vat_won
+
 
 class AllocationKind(models.TextChoices):
     BOOKING = "booking", _("Booking")
@@ -346,6 +386,8 @@ class Allocation(models.Model):
 class RuleSetting(models.Model):
     """One rule's parameters for the facility (no tool, cell or area) or for one of these.
 
+    With a group they count for its companies and people alone.
+
     In force for bookings made from `effective_from` until before `effective_until`; empty means
     always. See `testbed.booking.rules.book` for which setting wins.
     """
@@ -354,6 +396,7 @@ class RuleSetting(models.Model):
     tool = models.ForeignKey(Tool, null=True, blank=True, on_delete=models.CASCADE)
     cell = models.ForeignKey(Cell, null=True, blank=True, on_delete=models.CASCADE)
     area = models.CharField(max_length=12, blank=True, choices=Area.choices)
+    group = models.ForeignKey(Group, null=True, blank=True, on_delete=models.CASCADE)
     effective_from = models.DateTimeField(null=True, blank=True)
     effective_until = models.DateTimeField(null=True, blank=True)
     parameters = models.JSONField(default=dict)
@@ -363,7 +406,7 @@ class RuleSetting(models.Model):
         ordering = ("code", "tool")
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
-                fields=["code", "tool", "cell", "area", "effective_from"],
+                fields=["code", "tool", "cell", "area", "group", "effective_from"],
                 nulls_distinct=False,
                 name="rule_setting_once",
             ),
@@ -490,3 +533,7 @@ class CalendarFeed(models.Model):
 
 # Models of the same app in modules of their own; Django finds them through this one.
 from testbed.booking.question_models import Question  # noqa: E402, F401
+
+
+# Models of a module of their own; Django finds them through this one.
+from testbed.booking.supply_claims import SupplyClaim as SupplyClaim  # noqa: E402

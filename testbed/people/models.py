@@ -59,6 +59,9 @@ class Company(models.Model):
     is_active = models.BooleanField(default=True)
     suspended_at = models.DateTimeField(null=True, blank=True)
     suspended_reason = models.CharField(max_length=200, blank=True)
+    credit_limit_won = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="of live bookings together, VAT included; empty: no limit"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = CompanyQuerySet.as_manager()
@@ -137,6 +140,26 @@ class User(AbstractBaseUser):
     def is_staff_member(self) -> bool:
         """True for the facility's own people, who see every company's work."""
         return self.role in STAFF_ROLES
+
+
+class Group(models.Model):
+    """Companies and people for whom some booking rules differ, such as a support programme's.
+
+    rank: of two groups of one person with different settings, the lower rank's counts.
+    """
+
+    code = models.SlugField(max_length=20, unique=True)
+    name_ko = models.CharField(max_length=60)
+    name_en = models.CharField(max_length=60)
+    rank = models.PositiveSmallIntegerField(default=100)
+    companies = models.ManyToManyField(Company, blank=True, related_name="groups")
+    users = models.ManyToManyField(User, blank=True, related_name="groups")
+
+    class Meta:
+        ordering = ("rank", "code")
+
+    def __str__(self) -> str:
+        return self.name_ko if get_language() == "ko" else self.name_en
 
 
 class ApiToken(models.Model):

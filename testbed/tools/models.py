@@ -9,8 +9,8 @@ from django.db import models
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from testbed.people.models import User
-from testbed.tools.querysets import StateSpanQuerySet, ToolQuerySet
+from testbed.people.models import Company, User
+from testbed.tools.querysets import StateSpanQuerySet, SupplyQuerySet, ToolQuerySet
 
 
 class Area(models.TextChoices):
@@ -173,3 +173,110 @@ class Qualification(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.tool_id}"
+
+
+class Course(Named):
+    """A training (교육) asked for before somebody works on some tools, or anywhere in an area."""
+
+    tools = models.ManyToManyField(Tool, blank=True, related_name="courses")
+    area = models.CharField(max_length=12, blank=True, choices=Area.choices)
+
+    class Meta:
+        ordering = ("code",)
+
+
+class Training(models.Model):
+    """That a person has passed a course; without `valid_until` it does not lapse."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="trainings")
+    course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="trainings")
+    completed_on = models.DateField(help_text="in Korea")
+    valid_until = models.DateField(null=True, blank=True, help_text="last day, in Korea")
+
+    class Meta:
+        ordering = ("course", "user")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["user", "course"], name="training_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.course_id}"
+
+
+class SupplyKind(models.TextChoices):
+    RETICLE = "reticle", _("Reticle")
+    RESIST = "resist", _("Resist")
+    GAS = "gas", _("Gas")
+    CONSUMABLE = "consumable", _("Consumable")
+
+
+class Supply(Named):
+    """What a tool works with: a reticle, a resist, a gas, a consumable.
+
+    Owned by a company, or by the facility (company empty). quantity: pieces left, empty when
+    nobody counts them. A reticle is one thing and is only in one place.
+    """
+
+    kind = models.CharField(max_length=12, choices=SupplyKind.choices)
+    company = models.ForeignKey(
+        Company, null=True, blank=True, on_delete=models.PROTECT, related_name="supplies"
+    )
+    tools = models.ManyToManyField(Tool, blank=True, related_name="supplies")
+    quantity = models.PositiveIntegerField(null=True, blank=True)
+    unavailable_until = models.DateTimeField(null=True, blank=True)
+    expires_on = models.DateField(null=True, blank=True, help_text="last day, in Korea")
+    is_withdrawn = models.BooleanField(default=False)
+
+    objects = SupplyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("kind", "code")
+
+
+class Loading(models.Model):
+    """A supply in a tool, from when on; the open ones are the tool's present configuration."""
+
+    tool = models.ForeignKey(Tool, on_delete=models.CASCADE, related_name="loadings")
+    supply = models.ForeignKey(Supply, on_delete=models.CASCADE, related_name="loadings")
+    loaded_at = models.DateTimeField()
+    unloaded_at = models.DateTimeField(null=True, blank=True)
+    loaded_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    class Meta:
+        ordering = ("tool", "loaded_at")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["tool", "supply"],
+                condition=models.Q(unloaded_at=None),
+                name="loading_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(unloaded_at=None)
+                | models.Q(unloaded_at__gte=models.F("loaded_at")),
+                name="loading_ends_after_start",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tool_id} {self.supply_id}"
+
+
+class Clean(Named):
+    """A certified clean: takes wafers of classes down to `from_class` back to `to_class`."""
+
+    tool_kind = models.SlugField(max_length=20)
+    from_class = models.PositiveSmallIntegerField(choices=ContaminationClass.choices)
+    to_class = models.PositiveSmallIntegerField(choices=ContaminationClass.choices)
+    cost_won = models.PositiveIntegerField(help_text="a lot, before VAT")
+
+    class Meta:
+        ordering = ("cost_won", "code")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=models.Q(to_class__lt=models.F("from_class")),
+                name="clean_makes_cleaner",
+                violation_error_message=_("A clean ends in a cleaner class than it begins with."),
+            ),
+        ]

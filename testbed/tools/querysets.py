@@ -8,7 +8,7 @@ from django.db import models
 
 if TYPE_CHECKING:
     from testbed.people.querysets import Viewer
-    from testbed.tools.models import StateSpan, Tool  # noqa: F401 - named in the generics
+    from testbed.tools.models import StateSpan, Supply, Tool  # noqa: F401 - named in the generics
 
 
 class ToolQuerySet(models.QuerySet["Tool"]):
@@ -30,3 +30,13 @@ class ToolQuerySet(models.QuerySet["Tool"]):
 class StateSpanQuerySet(models.QuerySet["StateSpan"]):
     def visible_to(self, user: Viewer) -> Self:
         return self if user.is_authenticated else self.none()
+
+
+class SupplyQuerySet(models.QuerySet["Supply"]):
+    def visible_to(self, user: Viewer) -> Self:
+        """The facility's and one's own company's; the staff see all."""
+        if not user.is_authenticated:
+            return self.none()
+        if user.is_staff_member:
+            return self
+        return self.filter(models.Q(company=None) | models.Q(company=user.company_id))
