@@ -107,6 +107,9 @@ class Booking(models.Model):
         "Bundle", null=True, blank=True, on_delete=models.PROTECT, related_name="bookings"
     )
     position = models.PositiveSmallIntegerField(default=0, help_text="place in its bundle")
+    within_minutes = models.PositiveIntegerField(
+        null=True, blank=True, help_text="latest start after the bundle's step before has ended"
+    )
     reconfirm_by = models.DateTimeField(null=True, blank=True)
     reconfirmed_at = models.DateTimeField(null=True, blank=True)
     begun_at = models.DateTimeField(

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from testbed.people.models import Company, User
 from testbed.process.querysets import RecipeQuerySet, RecipeVersionQuerySet, RouteQuerySet
-from testbed.tools.models import Named
+from testbed.tools.models import Capability, Named
 
 
 class Recipe(models.Model):
@@ -120,6 +120,16 @@ class Operation(models.Model):
     tool_kind = models.SlugField(max_length=20)
     recipe = models.ForeignKey(Recipe, on_delete=models.PROTECT, related_name="+")
     is_measurement = models.BooleanField(default=False)
+    capability = models.ForeignKey(
+        Capability, null=True, blank=True, on_delete=models.PROTECT, related_name="+",
+        help_text="only tools with this capability; empty: any tool of the kind",
+    )  # fmt: skip
+    minutes = models.PositiveSmallIntegerField(default=30, help_text="tool time without wafers")
+    minutes_per_wafer = models.PositiveSmallIntegerField(default=0)
+    within_minutes = models.PositiveIntegerField(
+        null=True, blank=True,
+        help_text="queue-time limit: latest start after the operation before has ended",
+    )  # fmt: skip
 
     class Meta:
         ordering = ("route", "position")

@@ -65,6 +65,14 @@ class Cell(Named):
         ordering = ("code",)
 
 
+class Capability(Named):
+    """What tools of the facility can do, in people's words: "ArF immersion exposure ≤ 38 nm"."""
+
+    class Meta:
+        ordering = ("code",)
+        verbose_name_plural = "capabilities"
+
+
 class Tool(Named):
     """One machine on the floor."""
 
@@ -85,6 +93,7 @@ class Tool(Named):
     is_bookable = models.BooleanField(default=True)
     emergency_stop_at = models.DateTimeField(null=True, blank=True)
     position = models.PositiveSmallIntegerField(default=0)
+    capabilities = models.ManyToManyField(Capability, blank=True, related_name="tools")
 
     objects = ToolQuerySet.as_manager()
 
