@@ -100,6 +100,8 @@ WEB_POOL = env.bool("TESTBED_WEB_POOL", default=False)
 DATABASES["default"]["CONN_MAX_AGE"] = 0 if WEB_POOL else env.int("TESTBED_CONN_MAX_AGE", 60)
 DATABASES["default"]["OPTIONS"] = {
     "options": f"-c statement_timeout={env.int('TESTBED_STATEMENT_TIMEOUT_MS', 15_000)}",
+    # Of `testbed.compiled` alone: Django's own cursors never prepare.
+    "prepare_threshold": 0,
     **({"pool": {"min_size": 1, "max_size": 16, "timeout": 10}} if WEB_POOL else {}),
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -138,9 +140,19 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ACCOUNT_LOGOUT_REDIRECT_URL = "home"
 CSRF_FAILURE_VIEW = "testbed.web.views.csrf_failure"
-EMAIL_BACKEND = env.str(
-    "TESTBED_EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend"
-)
+
+# -- mail ------------------------------------------------------------------------------------------
+# Without a mail server every message is written as a file into the data folder, and pages say so.
+EMAIL_URL = env.str("EMAIL_URL", default="")
+MAIL_FOLDER = embedded.data_folder() / "mail"
+EMAIL_BACKEND = "testbed.notices.eml.EmlBackend"
+if EMAIL_URL:
+    vars().update(env.email_url_config(EMAIL_URL))
+EMAIL_TIMEOUT = env.float("TESTBED_MAIL_TIMEOUT_S", default=10.0)
+# What the links in a mail begin with, and whom it comes from.
+SITE_URL = env.str("TESTBED_SITE_URL", default="http://127.0.0.1:8000").rstrip("/")
+DEFAULT_FROM_EMAIL = env.str("TESTBED_MAIL_FROM", default="testbed@localhost.localdomain")
+MAIL_DOMAIN = DEFAULT_FROM_EMAIL.rpartition("@")[2].strip(" >")
 
 # -- language, time, money -------------------------------------------------------------------------
 LANGUAGE_CODE = "ko"

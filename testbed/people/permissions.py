@@ -16,7 +16,13 @@ STAFF = frozenset(STAFF_ROLES)
 
 MAY: dict[str, frozenset[Role]] = {
     "book": frozenset({Role.ENGINEER}),
+    "waive_penalty": frozenset({Role.ADMINISTRATOR}),
+    "see_penalties": frozenset({Role.ENGINEER, Role.READER, Role.ADMINISTRATOR, Role.AUDITOR}),
     "approve_booking": frozenset({Role.ADMINISTRATOR, Role.PROCESS_ENGINEER}),
+    "book_on_behalf": frozenset({Role.ADMINISTRATOR, Role.PROCESS_ENGINEER}),
+    "override_rules": frozenset({Role.ADMINISTRATOR, Role.PROCESS_ENGINEER}),
+    "manage_companies": frozenset({Role.ADMINISTRATOR}),
+    "manage_qualifications": frozenset({Role.ADMINISTRATOR, Role.PROCESS_ENGINEER}),
     "register_lot": frozenset({Role.ENGINEER, Role.TECHNICIAN}),
     "check_in_lot": frozenset({Role.TECHNICIAN}),
     "write_recipe": frozenset({Role.ENGINEER, Role.PROCESS_ENGINEER}),
@@ -24,6 +30,7 @@ MAY: dict[str, frozenset[Role]] = {
     "operate": frozenset({Role.TECHNICIAN, Role.PROCESS_ENGINEER}),
     "emergency_stop": STAFF,
     "clear_emergency_stop": frozenset({Role.TECHNICIAN, Role.ADMINISTRATOR}),
+    "see_mail": frozenset({Role.ADMINISTRATOR}),
     "edit_holidays": frozenset({Role.ADMINISTRATOR}),
     "see_facility_usage": frozenset({Role.ADMINISTRATOR, Role.AUDITOR}),
 }
