@@ -34,6 +34,7 @@ class BookingState(models.TextChoices):
     EXPIRED = "expired", _("Expired")
     RELEASED = "released", _("Released")
     NO_SHOW = "no_show", _("Not shown up")
+    DISPLACED = "displaced", _("New time needed")
 
 
 LIVE_STATES = (BookingState.HELD, BookingState.PENDING, BookingState.CONFIRMED)
@@ -115,6 +116,9 @@ class Booking(models.Model):
     begun_at = models.DateTimeField(
         null=True, blank=True, help_text="a run started on it, or its people are here"
     )
+    moved_by_facility_at = models.DateTimeField(
+        null=True, blank=True, help_text="empty again once its company has answered"
+    )
 
     objects = BookingQuerySet.as_manager()
 
@@ -167,6 +171,12 @@ class Booking(models.Model):
                     # Not re-confirmed in time, or nobody came.
                     ("confirmed", "released"),
                     ("confirmed", "no_show"),
+                    # The facility closed the tool; the company chooses another time, or none.
+                    ("pending", "displaced"),
+                    ("confirmed", "displaced"),
+                    ("displaced", "pending"),
+                    ("displaced", "confirmed"),
+                    ("displaced", "cancelled"),
                 ],
             ),
             # Whoever moves, ends or closes a booking: its claims on supplies follow.
@@ -435,6 +445,11 @@ class RuleSetting(models.Model):
     @property
     def scope(self) -> str:
         """What it is for, as `testbed.booking.rules.book.scopes` names it."""
+        return self.place + (f"@{self.group_id}" if self.group_id else "")
+
+    @property
+    def place(self) -> str:
+        """The scope without its group."""
         if self.tool_id:
             return f"tool:{self.tool_id}"
         if self.cell_id:
