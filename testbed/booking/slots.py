@@ -75,8 +75,8 @@ def find_slots(
     hour = down_to_grid(start, 60)
     span = Interval(hour, min(end, start + LONGEST_SEARCH))
     request = _request(actor, target, span, minutes, now or timezone.now(), without)
-    span = Interval(max(hour, down_to_grid(start, _grid(request))), span.end)
-    always = refusing(check_all(request, about=_standing(actor, "length")))
+    span = Interval(max(hour, down_to_grid(start, grid_of(request))), span.end)
+    always = refusing(check_all(request, about=standing(actor, "length")))
     if always:
         return Found([], always)
     good = (found for found in _candidates(request, span) if not _refused(found))
@@ -106,7 +106,7 @@ def nearest(
     if not minutes:
         return []
     request = _request(actor, target, around, minutes, now, without)
-    if refusing(check_all(request, about=_standing(actor, "length"))):
+    if refusing(check_all(request, about=standing(actor, "length"))):
         return []
     windows = _free(request, around)
     starts = sorted(_near_starts(request, windows, span), key=lambda at: (abs(at - span.start), at))
@@ -130,7 +130,7 @@ def _request(
     return replace(request, ends_at=span.start + timedelta(minutes=minutes))
 
 
-def _standing(actor: User, *others: str) -> tuple[str, ...]:
+def standing(actor: User, *others: str) -> tuple[str, ...]:
     """Rules that do not depend on when; those about the person only for one who books."""
     return ("who", "tool", *others) if may(actor, "book") else ("tool", *others)
 
@@ -155,9 +155,9 @@ def _free(request: BookingRequest, span: Interval) -> list[Interval]:
 
 def _candidates(request: BookingRequest, span: Interval) -> Iterator[BookingRequest]:
     """Slot after slot through every free stretch; after the first, on full half hours if it can."""
-    grid = _grid(request)
+    grid = grid_of(request)
     tidy = TIDY_MINUTES if TIDY_MINUTES % grid == 0 else grid
-    earliest, latest = _bounds(request)
+    earliest, latest = bounds(request)
     bounded = intersect(_free(request, span), [Interval(earliest, latest)])
     for window in bounded:
         at = _up_to_grid(window.start, grid)
@@ -170,8 +170,8 @@ def _near_starts(
     request: BookingRequest, windows: Iterable[Interval], span: Interval
 ) -> Iterator[datetime]:
     """In each free stretch the start closest to the wished one, and the slots beside it."""
-    grid = _grid(request)
-    earliest, latest = _bounds(request)
+    grid = grid_of(request)
+    earliest, latest = bounds(request)
     for window in intersect(list(windows), [Interval(earliest, latest)]):
         first = _up_to_grid(window.start, grid)
         last = down_to_grid(window.end - span.length, grid)
@@ -181,7 +181,7 @@ def _near_starts(
             yield from (at for at in beside if first <= at <= last)
 
 
-def _grid(request: BookingRequest) -> int:
+def grid_of(request: BookingRequest) -> int:
     """The coarsest grid of the tools, in minutes; a finer one that divides it is kept too."""
     rule = by_code("grid")
     found = [request.rulebook.parameters(rule, tool) for tool in request.tools]
@@ -193,7 +193,7 @@ def _up_to_grid(moment: datetime, grid: int) -> datetime:
     return down if down == moment else down + timedelta(minutes=grid)
 
 
-def _bounds(request: BookingRequest) -> tuple[datetime, datetime]:
+def bounds(request: BookingRequest) -> tuple[datetime, datetime]:
     """[earliest start, latest end] by grace, lead time and horizon of all the tools."""
     earliest = request.now - timedelta(days=1)
     latest = request.now + timedelta(days=3_650)
@@ -227,12 +227,12 @@ def _slot(request: BookingRequest) -> Slot:
 
 def _reasons(request: BookingRequest, span: Interval) -> list[Broken]:
     """Every rule that some start of an empty range breaks, each told once."""
-    step = max(span.length / PROBES, timedelta(minutes=_grid(request)))
+    step = max(span.length / PROBES, timedelta(minutes=grid_of(request)))
     told: dict[str, Broken] = {}
-    at = _up_to_grid(span.start, _grid(request))
+    at = _up_to_grid(span.start, grid_of(request))
     while at < span.end:
         for broken in _refused(_moved(request, at)):
             told.setdefault(broken.code, broken)
-        at = _up_to_grid(at + step, _grid(request))
+        at = _up_to_grid(at + step, grid_of(request))
     # Starts without a broken rule exist, so the slot only does not end within the range.
     return list(told.values()) or [Broken(LongEnoughRange())]
