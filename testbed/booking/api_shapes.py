@@ -71,6 +71,7 @@ class BrokenRuleSerializer(serializers.Serializer[Any]):
     message = serializers.CharField()
     next_step = serializers.CharField(allow_blank=True)
     is_warning = serializers.BooleanField()
+    staff_may_override = serializers.BooleanField()
 
 
 class SlotSerializer(serializers.Serializer[Any]):

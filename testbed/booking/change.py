@@ -14,17 +14,20 @@ from testbed.booking.explain import claiming, demand_rules
 from testbed.booking.hours import KST
 from testbed.booking.intervals import Interval
 from testbed.booking.models import Booking, BookingState
+from testbed.booking.on_behalf import behalf_details, booker_for
+from testbed.booking.override import aside, demand_override, note_aside, set_aside
 from testbed.booking.place import Answers, demand_answers
 from testbed.booking.request import gather, price
 from testbed.booking.rules import NEEDS_APPROVAL, Broken, check_all
 from testbed.people import journal
-from testbed.people.permissions import demand, may
+from testbed.people.permissions import may
 from testbed.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from testbed.booking.override import Override
     from testbed.booking.rules import BookingRequest
     from testbed.booking.target import Target
     from testbed.people.models import User
@@ -43,20 +46,30 @@ class Preview:
 
 
 def change(
-    *, actor: User, booking: Booking, target: Target, starts_at: datetime, ends_at: datetime
+    *,
+    actor: User,
+    booking: Booking,
+    target: Target,
+    starts_at: datetime,
+    ends_at: datetime,
+    override: Override | None = None,
 ) -> Booking:
     """Move a pending or confirmed booking to another time, tool or cell, and price it anew.
+
+    An exception was made for the old time only: rules set aside then count again, unless staff
+    set them aside anew with `override`.
 
     The booking waits for approval where the tools it moves to need one. Raises Refusal:
     "hold_not_submitted", "over" or "already_started" (409) for one that cannot be moved,
     "nothing_changes" (422), "answers_not_valid" (422) when its lot or route does not fit the
     tools; otherwise as `hold`.
     """
-    demand(actor, "book")
+    booker = booker_for(actor, booking)
+    demand_override(actor, override)
     span = Interval(starts_at, ends_at)
     return claiming(
-        lambda: _change(actor, booking, target, span),
-        actor=actor,
+        lambda: _change(actor, booking, target, span, override),
+        actor=booker,
         target=target,
         span=span,
         without=booking,
@@ -65,7 +78,7 @@ def change(
 
 def preview(*, actor: User, booking: Booking, target: Target, span: Interval) -> Preview:
     """What `change` would do at this moment. Refusals as of `change`, but rules are only told."""
-    demand(actor, "book")
+    booker_for(actor, booking)
     demand_changeable(booking, timezone.now())
     tools = target.tools()
     _demand_change(booking, tools, span)
@@ -102,7 +115,7 @@ def may_change(actor: User, booking: Booking, now: datetime) -> bool:
         demand_changeable(booking, now)
     except Refusal:
         return False
-    return may(actor, "book")
+    return may(actor, "book") or may(actor, "book_on_behalf")
 
 
 def answers_of(booking: Booking) -> Answers:
@@ -117,7 +130,9 @@ def answers_of(booking: Booking) -> Answers:
     )
 
 
-def _change(actor: User, booking: Booking, target: Target, span: Interval) -> Booking:
+def _change(
+    actor: User, booking: Booking, target: Target, span: Interval, override: Override | None
+) -> Booking:
     # Old and new tools in one go: locked one after the other, two changes could wait in a circle.
     before_ids = list(booking.allocations.values_list("tool_id", flat=True))
     locked = line.lock([*before_ids, *target.tool_ids()])
@@ -129,9 +144,10 @@ def _change(actor: User, booking: Booking, target: Target, span: Interval) -> Bo
     expire_holds(tool_ids=wanted, now=now)
     _demand_change(moved, tools, span)
     demand_answers(moved, tools, answers_of(moved))
-    request = _request(actor, moved, tools, span)
-    demand_rules(request)
+    request = demand_rules(_request(actor, moved, tools, span), aside(None, override))
     before = snapshot(moved)
+    moved.overridden, moved.override_reason = [], ""
+    new = set_aside(moved, request.gave_way, override)
     _move(moved, target, request)
     journal.record(
         actor=actor,
@@ -140,7 +156,9 @@ def _change(actor: User, booking: Booking, target: Target, span: Interval) -> Bo
         company=moved.company,
         before=before,
         after=snapshot(moved),
+        **behalf_details(actor, moved),
     )
+    note_aside(actor, moved, new)
     return moved
 
 
@@ -160,7 +178,7 @@ def _request(
     actor: User, booking: Booking, tools: Sequence[Tool], span: Interval
 ) -> BookingRequest:
     return gather(
-        actor=actor,
+        actor=booker_for(actor, booking),
         tools=tools,
         starts_at=span.start,
         ends_at=span.end,

@@ -7,6 +7,7 @@ and never comes this way.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import IntegrityError
@@ -36,11 +37,16 @@ class RulesBroken(Exception):
         self.broken = broken
 
 
-def demand_rules(request: BookingRequest) -> None:
-    """Raise RulesBroken unless the request keeps every rule (warnings pass)."""
+def demand_rules(request: BookingRequest, aside: frozenset[str] = frozenset()) -> BookingRequest:
+    """The request, with the broken rules that gave way; raise RulesBroken for the others.
+
+    Warnings pass. aside: codes of rules that staff set aside; only those yield that may.
+    """
     broken = refusing(check_all(request))
-    if broken:
-        raise RulesBroken(broken)
+    gave_way = [one for one in broken if one.code in aside and one.rule.staff_may_override]
+    if len(gave_way) < len(broken):
+        raise RulesBroken([one for one in broken if one not in gave_way])
+    return replace(request, gave_way=gave_way)
 
 
 def claiming(

@@ -13,10 +13,11 @@ from testbed.booking.expire import expire_holds
 from testbed.booking.explain import claiming, demand_rules
 from testbed.booking.intervals import Interval
 from testbed.booking.models import Booking, BookingState
+from testbed.booking.on_behalf import behalf_details, booker_for, booker_of
+from testbed.booking.override import aside, demand_override, note_aside, set_aside
 from testbed.booking.request import gather, price
 from testbed.booking.rules import HOLD_TIME, BookingRequest, Broken, RuleBook
 from testbed.people import journal
-from testbed.people.permissions import demand
 from testbed.refusals import Refusal
 from testbed.transactions import in_transaction
 
@@ -24,39 +25,76 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from testbed.booking.override import Override
     from testbed.booking.place import Answers
     from testbed.booking.target import Target
     from testbed.people.models import Company, User
     from testbed.tools.models import Tool
 
 
-def hold(*, actor: User, target: Target, starts_at: datetime, ends_at: datetime) -> Booking:
-    """Reserve every tool of `target` over [starts_at, ends_at) for the actor's company.
+def hold(
+    *,
+    actor: User,
+    target: Target,
+    starts_at: datetime,
+    ends_at: datetime,
+    on_behalf_of: User | None = None,
+    override: Override | None = None,
+) -> Booking:
+    """Reserve every tool of `target` over [starts_at, ends_at) for the booker's company.
 
-    Raises Refusal: a broken rule's own code, or "rules_broken" for several, each time with all
-    of them and the nearest free slots; "tool_taken" (409) when somebody was faster.
+    on_behalf_of: the company's engineer whom a member of staff books for; override: the rules
+    that staff set aside. Raises Refusal: a broken rule's own code, or "rules_broken" for several,
+    each time with all of them and the nearest free slots; "tool_taken" (409) when somebody was
+    faster; as of `on_behalf.booker_of` and `override.demand_override`.
     """
-    demand(actor, "book")
+    booker = booker_of(actor, on_behalf_of)
+    demand_override(actor, override)
     return claiming(
-        lambda: hold_now(actor=actor, target=target, starts_at=starts_at, ends_at=ends_at),
-        actor=actor,
+        lambda: hold_now(
+            actor=actor, target=target, starts_at=starts_at, ends_at=ends_at, booker=booker,
+            override=override,
+        ),
+        actor=booker,
         target=target,
         span=Interval(starts_at, ends_at),
+    )  # fmt: skip
+
+
+def hold_now(
+    *,
+    actor: User,
+    target: Target,
+    starts_at: datetime,
+    ends_at: datetime,
+    booker: User | None = None,
+    override: Override | None = None,
+) -> Booking:
+    """The work of `hold`, to be run inside a transaction; booker: the actor unless staff act."""
+    request = claim(
+        actor=booker or actor,
+        target=target,
+        span=Interval(starts_at, ends_at),
+        is_hold=True,
+        override=override,
     )
-
-
-def hold_now(*, actor: User, target: Target, starts_at: datetime, ends_at: datetime) -> Booking:
-    """The work of `hold`, to be run inside a transaction."""
-    request = claim(actor=actor, target=target, span=Interval(starts_at, ends_at), is_hold=True)
-    booking = new_booking(request, target)
+    booking = new_booking(request, target, placed_by=actor)
     booking.state = BookingState.HELD
     booking.hold_expires_at = request.now + hold_length(request.rulebook, request.tools)
     booking.quote = price(
         company=booking.company, tools=request.tools, starts_at=starts_at, ends_at=ends_at
     ).as_json()
+    new = set_aside(booking, request.gave_way, override)
     booking.save()
     line.write(booking, request.tools)
-    journal.record(actor=actor, action="booking.held", subject=booking, company=booking.company)
+    journal.record(
+        actor=actor,
+        action="booking.held",
+        subject=booking,
+        company=booking.company,
+        **behalf_details(actor, booking),
+    )
+    note_aside(actor, booking, new)
     return booking
 
 
@@ -67,10 +105,12 @@ def claim(
     span: Interval,
     is_hold: bool,
     answers: Answers | None = None,
+    override: Override | None = None,
 ) -> BookingRequest:
     """Lock the tools, expire stale holds, check every rule; the caller writes next.
 
-    Raises RulesBroken. The locks stay until the caller's transaction ends.
+    actor: who books, for whom quotas count. Raises RulesBroken. The locks stay until the
+    caller's transaction ends.
     """
     tools = line.lock(target.tool_ids())
     now = timezone.now()
@@ -84,13 +124,13 @@ def claim(
         is_hold=is_hold,
         answers=answers,
     )
-    demand_rules(request)
-    return request
+    return demand_rules(request, aside(None, override))
 
 
-def new_booking(request: BookingRequest, target: Target) -> Booking:
-    """An unsaved booking of what was asked."""
+def new_booking(request: BookingRequest, target: Target, placed_by: User | None = None) -> Booking:
+    """An unsaved booking of what was asked; placed_by is kept when somebody else booked."""
     return Booking(
+        placed_by=placed_by if placed_by != request.actor else None,
         company=cast("Company", request.company),  # the rules let no other pass
         booked_by=request.actor,
         cell=target.cell,
@@ -120,7 +160,7 @@ def extend(*, actor: User, booking: Booking) -> Booking:
 
     Raises Refusal "hold_expired" or "not_held", or "hold_time" when it was extended enough.
     """
-    demand(actor, "book")
+    booker_for(actor, booking)
     return in_transaction(lambda: _extend(actor, booking))
 
 

@@ -13,18 +13,20 @@ from testbed.booking.explain import claiming, demand_rules
 from testbed.booking.hold import claim, demand_held, new_booking
 from testbed.booking.intervals import Interval
 from testbed.booking.models import Booking, BookingState, UseMode
+from testbed.booking.on_behalf import behalf_details, booker_for, booker_of
+from testbed.booking.override import aside, demand_override, note_aside, set_aside
 from testbed.booking.request import gather, price
 from testbed.booking.rules import NEEDS_APPROVAL, BookingRequest
 from testbed.booking.target import Target
 from testbed.material.models import SLOTS, Lot, LotState
 from testbed.people import journal
-from testbed.people.permissions import demand
 from testbed.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from testbed.booking.override import Override
     from testbed.people.models import User
     from testbed.process.models import Route
     from testbed.tools.models import Tool
@@ -46,17 +48,22 @@ class Answers:
     use_mode: str = UseMode.REQUESTED
 
 
-def submit(*, actor: User, booking: Booking, answers: Answers) -> Booking:
-    """Turn the actor's held slot into a booking; its price is fixed now.
+def submit(
+    *, actor: User, booking: Booking, answers: Answers, override: Override | None = None
+) -> Booking:
+    """Turn a held slot into a booking; its price is fixed now.
+
+    Rules that staff set aside when it was held stay so; override: those they set aside now.
 
     Raises Refusal: "hold_expired" or "not_held"; "answers_not_valid" (422) with a sentence per
     field; or broken rules, which are checked again because a company may have been suspended
     since.
     """
-    demand(actor, "book")
+    booker = booker_for(actor, booking)
+    demand_override(actor, override)
     return claiming(
-        lambda: submit_now(actor=actor, booking=booking, answers=answers),
-        actor=actor,
+        lambda: submit_now(actor=actor, booking=booking, answers=answers, override=override),
+        actor=booker,
         target=target_of(booking),
         span=Interval(booking.starts_at, booking.ends_at),
         without=booking,
@@ -64,23 +71,36 @@ def submit(*, actor: User, booking: Booking, answers: Answers) -> Booking:
 
 
 def place(
-    *, actor: User, target: Target, starts_at: datetime, ends_at: datetime, answers: Answers
+    *,
+    actor: User,
+    target: Target,
+    starts_at: datetime,
+    ends_at: datetime,
+    answers: Answers,
+    on_behalf_of: User | None = None,
+    override: Override | None = None,
 ) -> Booking:
     """Book without holding first, in one transaction. Refusals as of `hold` and `submit`."""
-    demand(actor, "book")
+    booker = booker_of(actor, on_behalf_of)
+    demand_override(actor, override)
     span = Interval(starts_at, ends_at)
 
     def work() -> Booking:
-        request = claim(actor=actor, target=target, span=span, is_hold=False, answers=answers)
-        booking = new_booking(request, target)
+        request = claim(
+            actor=booker, target=target, span=span, is_hold=False, answers=answers,
+            override=override,
+        )  # fmt: skip
+        booking = new_booking(request, target, placed_by=actor)
         demand_answers(booking, request.tools, answers)
         _fill(booking, answers, request)
+        new = set_aside(booking, request.gave_way, override)
         booking.save()
         line.write(booking, request.tools)
         _note(booking, actor)
+        note_aside(actor, booking, new)
         return booking
 
-    return claiming(work, actor=actor, target=target, span=span)
+    return claiming(work, actor=booker, target=target, span=span)
 
 
 def target_of(booking: Booking) -> Target:
@@ -90,14 +110,16 @@ def target_of(booking: Booking) -> Target:
     return Target(tool=booking.allocations.select_related("tool")[0].tool)
 
 
-def submit_now(*, actor: User, booking: Booking, answers: Answers) -> Booking:
+def submit_now(
+    *, actor: User, booking: Booking, answers: Answers, override: Override | None = None
+) -> Booking:
     """The work of `submit`, to be run inside a transaction."""
     held, tools = line.lock_booking(actor, booking)
     now = timezone.now()
     demand_held(held, now)
     demand_answers(held, tools, answers)
     request = gather(
-        actor=actor,
+        actor=booker_for(actor, held),
         tools=tools,
         starts_at=held.starts_at,
         ends_at=held.ends_at,
@@ -108,10 +130,12 @@ def submit_now(*, actor: User, booking: Booking, answers: Answers) -> Booking:
         answers=answers,
     )
     # Lead time and past were kept when the slot was held; minutes spent on the form do not count.
-    demand_rules(replace(request, now=held.created_at))
+    checked = demand_rules(replace(request, now=held.created_at), aside(held, override))
     _fill(held, answers, request)
+    new = set_aside(held, checked.gave_way, override)
     held.save()
     _note(held, actor)
+    note_aside(actor, held, new)
     return held
 
 
@@ -142,6 +166,7 @@ def _note(booking: Booking, actor: User) -> None:
         subject=booking,
         company=booking.company,
         total_won=booking.quote["total_won"],
+        **behalf_details(actor, booking),
     )
 
 

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.utils.translation import get_language
+
 from testbed.booking.intervals import Interval
 
 if TYPE_CHECKING:
@@ -14,10 +16,11 @@ if TYPE_CHECKING:
 
     from django_stubs_ext import StrOrPromise
 
+    from testbed.booking.clean_path import Cleaning, Stop
     from testbed.booking.models import Holiday
     from testbed.booking.rules.book import RuleBook
-    from testbed.people.models import Company, User
-    from testbed.tools.models import Tool
+    from testbed.people.models import Company, Group, User
+    from testbed.tools.models import Course, Supply, Tool
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,42 @@ class OwnClaim:
     booking_id: int
     user_id: int
     span: Interval
+
+
+@dataclass(frozen=True)
+class FacilityClaim:
+    """What the facility itself does on a tool; the reason is for everybody to read."""
+
+    kind: str
+    span: Interval
+    reason_ko: str = ""
+    reason_en: str = ""
+
+    @property
+    def reason(self) -> str:
+        """In the reader's language; the other one when that is all there is."""
+        korean, english = self.reason_ko, self.reason_en
+        return (korean or english) if get_language() == "ko" else (english or korean)
+
+
+@dataclass(frozen=True)
+class Debt:
+    """Minutes on some tools that still count as used, because a booking was given up too late."""
+
+    user_id: int
+    tool_ids: frozenset[int]
+    at: datetime
+    minutes: int
+
+
+@dataclass(frozen=True)
+class CourseAsked:
+    """A course that some of the tools ask for; valid_until: None lasts for ever."""
+
+    course: Course
+    tool_ids: frozenset[int]
+    is_passed: bool = False
+    valid_until: date | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +86,8 @@ class BookingRequest:
     claims of this week and later. This request's own are left out everywhere. holidays: those
     in the time looked at. With the answers to the form: wafer_count (the facility's included),
     lot_wafers (how many of the lot), the classes of the lot's wafers (one a wafer), use_mode,
-    and the booker's qualifications by tool; before them None or empty.
+    and the booker's qualifications by tool; before them None or empty. gave_way, once checked:
+    the broken rules that staff set aside.
     """
 
     actor: User
@@ -67,6 +107,7 @@ class BookingRequest:
     lot_wafers: int = 0
     wafer_classes: Sequence[int] = ()
     qualifications: Mapping[int, Qualified] = field(default_factory=dict)
+    gave_way: Sequence[Broken] = ()
 
     @property
     def span(self) -> Interval:
@@ -100,6 +141,7 @@ class Broken:
             "message": self.message,
             "next_step": self.next_step,
             "is_warning": self.is_warning,
+            "staff_may_override": self.rule.staff_may_override and not self.is_warning,
         }
 
 
