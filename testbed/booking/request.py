@@ -42,22 +42,23 @@ def gather(
     without: Booking | None = None,
     is_hold: bool = True,
     answers: Answers | None = None,
+    claims: Sequence[line.Claim] | None = None,
 ) -> BookingRequest:
     """A request with everything its rules need, in a number of queries that no range changes.
 
     Two, and one each: for the company's holds when it is one, for holidays, own claims and
     qualifications where a rule in force asks for them, for the lot's wafers with `answers`.
     company: the actor's own unless given; without: a booking whose own claims and hold do not
-    count, because the request is about it.
+    count, because the request is about it; claims: on the tools, when the caller has read them.
     """
     company = company or actor.company
     own = without.pk if without else None
     rulebook = RuleBook.load(now)
     wanted = needed(rulebook, tools)
     margin = NEIGHBOURHOOD if "neighbours" in wanted else timedelta(0)
-    claims = line.claims(
-        [tool.pk for tool in tools], starts_at - margin, ends_at + margin, now=now, without=own
-    )
+    if claims is None:
+        tool_ids = [tool.pk for tool in tools]
+        claims = line.claims(tool_ids, starts_at - margin, ends_at + margin, now=now, without=own)
     request = BookingRequest(
         actor=actor,
         company=company,
