@@ -92,8 +92,12 @@ def nearest(
     limit: int = NEAREST,
     now: datetime | None = None,
     without: Booking | None = None,
+    blocked: Iterable[Interval] = (),
 ) -> list[Slot]:
-    """Free slots of the same length nearest in time to `span`, within two weeks either way."""
+    """Free slots of the same length nearest in time to `span`, within two weeks either way.
+
+    blocked: time that is about to be taken, in any order.
+    """
     now = now or timezone.now()
     length = span.length
     if not timedelta(0) < length <= LONGEST_SEARCH:
@@ -108,7 +112,7 @@ def nearest(
     request = _request(actor, target, around, minutes, now, without)
     if refusing(check_all(request, about=standing(actor, "length"))):
         return []
-    windows = _free(request, around)
+    windows = subtract(_free(request, around), merge(blocked))
     starts = sorted(_near_starts(request, windows, span), key=lambda at: (abs(at - span.start), at))
     good = (one for at in starts if not _refused(one := _moved(request, at)))
     return [_slot(found) for found in islice(good, limit)]
