@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 
 def letter(mail: Mail) -> EmailMultiAlternatives:
     """The message to send: same rows, same message, whenever it is written."""
+    return written(mail, list(mail.notices.order_by("pk")))
+
+
+def written(mail: Mail, notices: list[Notice]) -> EmailMultiAlternatives:
+    """The message that tells the mail's reader of these notices."""
     with translation.override(mail.reader.language):
-        notices = list(mail.notices.order_by("pk"))
         text = _text(mail, notices)
         message = EmailMultiAlternatives(
             subject=one_line(_subject(mail, notices)),

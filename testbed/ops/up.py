@@ -166,6 +166,7 @@ class Up:
             "PORT": str(self.port),
             "ADDRESS": self.address,
             "TESTBED_HOST": self.host,
+            "TESTBED_SITE_URL": os.environ.get("TESTBED_SITE_URL") or self.address,
             "TESTBED_DATA": str(self.data),
             "TESTBED_FAB_CONTROL": fab.control_address(configuration),
             "FAB_CONFIG": str(fab.config_path(self.data)),
