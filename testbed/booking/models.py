@@ -108,6 +108,10 @@ class Booking(models.Model):
         "Bundle", null=True, blank=True, on_delete=models.PROTECT, related_name="bookings"
     )
     position = models.PositiveSmallIntegerField(default=0, help_text="place in its bundle")
+    host = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="guests",
+        help_text="the booking in whose carrier and time this one has seats",
+    )  # fmt: skip
     within_minutes = models.PositiveIntegerField(
         null=True, blank=True, help_text="latest start after the bundle's step before has ended"
     )
@@ -346,6 +350,7 @@ class AllocationKind(models.TextChoices):
     MAINTENANCE = "maintenance", _("Maintenance")
     CLOSURE = "closure", _("Closure")
     OUTAGE = "outage", _("Outage")
+    SEAT = "seat", _("Seats in another's carrier")
 
 
 class Allocation(models.Model):
@@ -386,9 +391,19 @@ class Allocation(models.Model):
                 violation_error_message=_("A claim on a tool ends after it starts."),
             ),
             models.CheckConstraint(
-                condition=models.Q(kind=AllocationKind.BOOKING, booking__isnull=False)
-                | (~models.Q(kind=AllocationKind.BOOKING) & models.Q(booking__isnull=True)),
+                condition=models.Q(
+                    kind__in=[AllocationKind.BOOKING, AllocationKind.SEAT], booking__isnull=False
+                )
+                | (
+                    ~models.Q(kind__in=[AllocationKind.BOOKING, AllocationKind.SEAT])
+                    & models.Q(booking__isnull=True)
+                ),
                 name="allocation_kind_fits_booking",
+            ),
+            models.CheckConstraint(
+                # It names the tools; their time is the host's.
+                condition=~models.Q(kind=AllocationKind.SEAT) | models.Q(live=False),
+                name="allocation_seat_claims_nothing",
             ),
         ]
 

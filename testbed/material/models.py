@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+import pgtrigger
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -29,6 +30,27 @@ class Carrier(models.Model):
         return self.code
 
 
+# Two check-ins of one carrier go through its row one after the other.
+SHARED_CARRIER = """
+PERFORM 1 FROM material_carrier WHERE id = NEW.carrier_id FOR UPDATE;
+IF EXISTS (
+    SELECT 1 FROM material_lot AS other
+    WHERE other.carrier_id = NEW.carrier_id AND other.id <> NEW.id
+      AND (NEW.pool = '' OR other.pool <> NEW.pool)
+) THEN
+    RAISE EXCEPTION 'carrier_taken' USING ERRCODE = '23505', CONSTRAINT = 'lot_carrier_taken';
+END IF;
+SELECT count(*) INTO slots FROM material_wafer AS one
+    JOIN material_wafer AS two ON two.slot = one.slot AND two.lot_id <> one.lot_id
+    JOIN material_lot AS other ON other.id = two.lot_id
+    WHERE one.lot_id = NEW.id AND other.carrier_id = NEW.carrier_id;
+IF slots > 0 THEN
+    RAISE EXCEPTION 'slot_taken' USING ERRCODE = '23505', CONSTRAINT = 'lot_slot_taken';
+END IF;
+RETURN NEW;
+"""
+
+
 class LotState(models.TextChoices):
     REGISTERED = "registered", _("Registered")
     CHECKED_IN = "checked_in", _("Checked in")
@@ -42,8 +64,16 @@ class Lot(models.Model):
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="lots")
     product = models.CharField(max_length=60)
     state = models.CharField(max_length=12, choices=LotState.choices, default=LotState.REGISTERED)
-    carrier = models.OneToOneField(
-        Carrier, null=True, blank=True, on_delete=models.PROTECT, related_name="lot"
+    carrier = models.ForeignKey(
+        Carrier,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="lots",
+        related_query_name="lot",
+    )
+    pool = models.CharField(
+        max_length=20, blank=True, help_text="lots of one pool may share a carrier"
     )
     registered_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     registered_at = models.DateTimeField(auto_now_add=True)
@@ -59,6 +89,16 @@ class Lot(models.Model):
                 | models.Q(carrier__isnull=False, checked_in_at__isnull=False),
                 name="lot_checked_in_has_carrier",
                 violation_error_message=_("A checked-in lot sits in a carrier."),
+            ),
+        ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = [
+            pgtrigger.Trigger(
+                name="carrier_shared_in_pool_only",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("carrier", "pool"),
+                condition=pgtrigger.Q(new__carrier__isnull=False),
+                declare=[("slots", "integer")],
+                func=SHARED_CARRIER,
             ),
         ]
 
@@ -94,7 +134,12 @@ class Wafer(models.Model):
     class Meta:
         ordering = ("lot", "slot")
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["lot", "slot"], name="wafer_one_per_slot"),
+            # Deferred: wafers may change places with one another in one transaction.
+            models.UniqueConstraint(
+                fields=["lot", "slot"],
+                name="wafer_one_per_slot",
+                deferrable=models.Deferrable.DEFERRED,
+            ),
             models.CheckConstraint(
                 condition=models.Q(slot__gte=1, slot__lte=SLOTS),
                 name="wafer_slot_1_to_25",
