@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from testbed.booking import line
 from testbed.booking.models import Booking, BookingState
+from testbed.booking.questions import demand_pending
 from testbed.people import journal
 from testbed.people.permissions import demand
 from testbed.refusals import Refusal
@@ -21,7 +22,11 @@ LONGEST_REASON = 200
 
 
 def approve(*, actor: User, booking: Booking) -> Booking:
-    """Confirm a pending booking. Refusal "not_pending" (409) when it is not, or no longer."""
+    """Confirm a pending booking.
+
+    Refusal "not_pending" (409) when it is not, or no longer; "company_suspended" (409) while its
+    company is; "over" (409) when its time has passed.
+    """
     demand(actor, "approve_booking")
     return in_transaction(lambda: _decide(actor, booking, BookingState.CONFIRMED, ""))
 
@@ -43,12 +48,9 @@ def refuse(*, actor: User, booking: Booking, reason: str) -> Booking:
 def _decide(actor: User, booking: Booking, state: BookingState, reason: str) -> Booking:
     pending, _tools = line.lock_booking(actor, booking)
     now = timezone.now()
-    if pending.state != BookingState.PENDING:
-        raise Refusal(
-            "not_pending",
-            _("This booking is not waiting for an answer any more."),
-            next_step=_("See its page for where it stands now."),
-        )
+    demand_pending(pending)
+    if state == BookingState.CONFIRMED and pending.company.suspended_at is not None:
+        raise _suspended()
     if state == BookingState.CONFIRMED and pending.ends_at <= now:
         raise Refusal(
             "over",
@@ -65,3 +67,11 @@ def _decide(actor: User, booking: Booking, state: BookingState, reason: str) -> 
     action = "booking.approved" if state == BookingState.CONFIRMED else "booking.refused"
     journal.record(actor=actor, action=action, subject=pending, company=pending.company)
     return pending
+
+
+def _suspended() -> Refusal:
+    return Refusal(
+        "company_suspended",
+        _("This company is suspended, so its booking cannot be confirmed now."),
+        next_step=_("Refuse it with a reason, or wait until the suspension is lifted."),
+    )

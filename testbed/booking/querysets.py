@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         CalendarFeed,
     )
     from testbed.booking.question_models import Question
+    from testbed.compiled import Slot
     from testbed.people.models import User
     from testbed.people.querysets import Viewer
 
@@ -30,7 +31,7 @@ class BookingQuerySet(CompanyOwnedQuerySet):
     def live(self) -> Self:
         return self.filter(state__in=("held", "pending", "confirmed"))
 
-    def stale(self, now: datetime) -> Self:
+    def stale(self, now: datetime | Slot) -> Self:
         """Holds whose time is up but which nobody has closed yet."""
         return self.filter(state="held", hold_expires_at__lte=now)
 
@@ -44,15 +45,24 @@ class BookingQuerySet(CompanyOwnedQuerySet):
 
     def with_names(self) -> Self:
         """What a row of a list shows, in two queries."""
-        return self.select_related(
-            "company", "booked_by", "cell", "lot", "route", "decided_by"
-        ).prefetch_related("allocations__tool")
+        return (
+            self.with_asked()
+            .select_related("company", "booked_by", "cell", "lot", "route", "decided_by")
+            .prefetch_related("allocations__tool")
+        )
+
+    def with_asked(self) -> Self:
+        """Adds `is_asked`: a question of the facility's waits for the company's answer."""
+        from testbed.booking.question_models import Question
+
+        asked = Question.objects.open().filter(booking=models.OuterRef("pk"))
+        return self.annotate(is_asked=models.Exists(asked))
 
 
 class PenaltyQuerySet(CompanyOwnedQuerySet):
     """Penalties and the waivers that take them back; a waiver's figures are negative."""
 
-    def between(self, start: datetime, end: datetime) -> Self:
+    def between(self, start: datetime | Slot, end: datetime | Slot) -> Self:
         """Written in [start, end)."""
         return self.filter(created_at__gte=start, created_at__lt=end)
 
@@ -96,9 +106,10 @@ class AllocationQuerySet(models.QuerySet["Allocation"]):
             function="TSTZRANGE",
             output_field=DateTimeRangeField(),
         )
-        return self.alias(span=span).filter(span__overlap=(start, end))
+        wanted = models.Func(start, end, function="TSTZRANGE", output_field=DateTimeRangeField())
+        return self.alias(span=span).filter(span__overlap=wanted)
 
-    def claiming(self, now: datetime) -> Self:
+    def claiming(self, now: datetime | Slot) -> Self:
         """Live claims, without those of holds whose time is up."""
         stale = models.Q(booking__state="held", booking__hold_expires_at__lte=now)
         return self.live().exclude(stale)

@@ -47,6 +47,13 @@ _SHOWN: dict[BookingState, tuple[str, str, StrOrPromise]] = {
 }
 _RUNNING = _("The booked time is running.")
 _OVER = _("The booked time has passed; see the results of its runs.")
+_ASKED = _("The facility asks you something: answer it on the booking's page.")
+_LAPSED = _("Nobody answered before it was to start; it costs nothing. Book another slot.")
+
+
+def is_asked(booking: Booking) -> bool:
+    """True while a question waits for the company; for rows read `with_asked()`, else False."""
+    return bool(getattr(booking, "is_asked", False))
 
 
 def status(booking: Booking, now: datetime) -> Status:
@@ -54,4 +61,8 @@ def status(booking: Booking, now: datetime) -> Status:
     tone, icon, next_step = _SHOWN[state]
     if state == BookingState.CONFIRMED and booking.starts_at <= now:
         next_step = _RUNNING if now < booking.ends_at else _OVER
+    if state == BookingState.PENDING and is_asked(booking):
+        next_step = _ASKED
+    if state == BookingState.EXPIRED and booking.hold_expires_at is None:
+        next_step = _LAPSED
     return Status(state, tone, icon, next_step)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from testbed.booking import expire
+from testbed.booking import expire, lapse
 from testbed.booking.models import IdempotencyKey
 from testbed.celery import app, background_task
 
@@ -20,6 +20,12 @@ def sweep_holds() -> int:
 
 
 @background_task
+def lapse_requests() -> int:
+    """Needs nothing; leaves no pending request whose start has passed. Idempotent."""
+    return lapse.lapse_unanswered()
+
+
+@background_task
 def forget_idempotency_keys() -> int:
     """Needs nothing; deletes keys older than a day, whose requests nobody repeats any more."""
     old = timezone.now() - KEYS_LAST
@@ -29,6 +35,10 @@ def forget_idempotency_keys() -> int:
 app.conf.beat_schedule = {
     **(app.conf.beat_schedule or {}),
     "booking.sweep_holds": {"task": "testbed.booking.tasks.sweep_holds", "schedule": 30.0},
+    "booking.lapse_requests": {
+        "task": "testbed.booking.tasks.lapse_requests",
+        "schedule": 60.0,
+    },
     "booking.forget_idempotency_keys": {
         "task": "testbed.booking.tasks.forget_idempotency_keys",
         "schedule": 3_600.0,

@@ -171,14 +171,14 @@ class TestTheVerb:
         with pytest.raises(Refusal, match="already_started"):
             moved(alice, booking, sem_target, 15)
 
-    def test_strangers_readers_and_staff_move_nothing(
-        self, alice: User, bob: User, charlie: User, administrator: User, booked: Book,
+    def test_strangers_readers_and_technicians_move_nothing(
+        self, alice: User, bob: User, charlie: User, technician: User, booked: Book,
         sem_target: Target,
     ) -> None:  # fmt: skip
         booking = booked(alice)
         with pytest.raises(Refusal, match="not_found"):
             moved(charlie, booking, sem_target, 15)
-        for actor in (bob, administrator):
+        for actor in (bob, technician):
             with pytest.raises(Refusal, match="not_allowed"):
                 moved(actor, booking, sem_target, 15)
 
