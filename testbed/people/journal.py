@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from testbed.compiled import insert
 from testbed.people.models import Company, JournalEntry, User
 
 if TYPE_CHECKING:
@@ -18,15 +19,43 @@ SENTENCES: dict[str, StrOrPromise] = {
     "booking.placed": _("placed the booking"),
     "booking.changed": _("changed the booking"),
     "booking.handed_over": _("handed the booking over"),
+    "booking.overridden": _("set booking rules aside"),
+    "booking.asked": _("asked the company a question"),
+    "booking.answered": _("answered the facility's question"),
+    "booking.lapsed": _("let the request lapse: nobody answered before its start"),
     "booking.approved": _("approved the booking"),
     "booking.refused": _("refused the booking"),
     "booking.cancelled": _("cancelled the booking"),
     "booking.expired": _("let the hold expire"),
+    "booking.reconfirmed": _("re-confirmed the booking"),
+    "booking.released": _("gave the time to others: nobody re-confirmed the booking"),
+    "booking.arrived": _("noted that the booking's people are here"),
+    "booking.no_show": _("gave the time to others: nobody came"),
+    "booking.shared": _("shared the booking with a colleague"),
+    "booking.unshared": _("ended a colleague's share in the booking"),
+    "booking.repeated": _("repeated the booking weekly"),
+    "penalty.waived": _("took the penalty back"),
     "booking.finished": _("ended the booking early"),
+    "booking.moved": _("moved the booking because of a closure"),
+    "booking.displaced": _("took the booking's time because of a closure"),
+    "booking.move_accepted": _("accepted the new time"),
+    "outage.announced": _("announced a closure"),
+    "outage.changed": _("changed a closure"),
+    "outage.withdrawn": _("withdrew a closure"),
+    "outage.ended": _("ended a closure early"),
+    "utility.changed": _("changed a supply of the building"),
     "holiday.added": _("entered a holiday"),
     "holiday.removed": _("removed a holiday"),
     "calendar.issued": _("made a calendar address"),
     "calendar.revoked": _("revoked a calendar address"),
+    "company.suspended": _("suspended the company"),
+    "company.suspension_lifted": _("lifted the suspension"),
+    "company.credit_limit": _("set the credit limit"),
+    "member.deactivated": _("closed the account"),
+    "member.activated": _("opened the account"),
+    "qualification.granted": _("granted the qualification"),
+    "qualification.renewed": _("renewed the qualification"),
+    "qualification.withdrawn": _("withdrew the qualification"),
     "lot.registered": _("registered the lot"),
     "lot.checked_in": _("checked the lot in"),
     "lot.returned": _("handed the lot back"),
@@ -49,7 +78,7 @@ def record(
 ) -> JournalEntry:
     """Write one line; `action` must have a sentence in `SENTENCES` (KeyError otherwise)."""
     SENTENCES[action]
-    return JournalEntry.objects.create(
+    entry = JournalEntry(
         actor=actor,
         company=company,
         action=action,
@@ -57,6 +86,8 @@ def record(
         subject_id=subject.pk,
         details=details,
     )
+    insert([entry])
+    return entry
 
 
 def sentence(entry: JournalEntry) -> str:
