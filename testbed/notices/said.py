@@ -22,7 +22,7 @@ def _fill(text: StrOrPromise, values: dict[str, Any]) -> str:
 _said = lazy(_fill, str)
 
 
-def said(text: StrOrPromise, **values: Any) -> StrOrPromise:
+def said(text: StrOrPromise, /, **values: Any) -> StrOrPromise:
     """`text % values`, but in the language active when it is read, the values' own words too.
 
     A lazy sentence's `%` fills it at once, in the writer's language; this does not.

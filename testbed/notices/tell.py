@@ -41,6 +41,40 @@ def tell(
     an unknown one), found in the background. company: whom it is about. Who wants no mail of
     this kind, or a digest, is settled when the mail is due.
     """
+    return post(
+        compose(
+            to=to,
+            kind=kind,
+            subject=subject,
+            sentences=sentences,
+            path=path,
+            attachments=attachments,
+            company=company,
+            audience=audience,
+        )
+    )
+
+
+def post(notices: list[Notice]) -> list[Notice]:
+    """Write what was composed, in one insert, and ring for the mail after the commit."""
+    written = Notice.objects.bulk_create(notices)
+    if written:
+        doorbell.ring_on_commit()
+    return written
+
+
+def compose(
+    *,
+    to: Iterable[User],
+    kind: str,
+    subject: StrOrPromise,
+    sentences: Sequence[StrOrPromise],
+    path: str = "",
+    attachments: Sequence[Attachment | Drawn] = (),
+    company: Company | None = None,
+    audience: str = "",
+) -> list[Notice]:
+    """The notices of `tell`, not yet written: several kinds of them cost one insert together."""
     KINDS[kind]
     files = [one.as_json() for one in attachments]
     texts = {code: _words(code, subject, sentences) for code, _name in settings.LANGUAGES}
@@ -52,10 +86,7 @@ def tell(
     if audience:
         MAY[audience]
         rows.append(Notice(audience=audience, **common))
-    written = Notice.objects.bulk_create(rows)
-    if written:
-        doorbell.ring_on_commit()
-    return written
+    return rows
 
 
 def _words(
