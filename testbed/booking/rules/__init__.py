@@ -18,18 +18,46 @@ from testbed.booking.rules.answers import (
 )
 from testbed.booking.rules.base import BookingRequest, Broken, ClosedTimesRule, Rule
 from testbed.booking.rules.book import RuleBook
-from testbed.booking.rules.closed import Changeover, Holidays, OwnGap
+from testbed.booking.rules.chain import QueueTime
+from testbed.booking.rules.closed import Changeover, DayRotation, Holidays, OwnGap
 from testbed.booking.rules.limits import (
     CompanyHoursAhead,
     CompanyHoursDay,
     CompanyHoursWeek,
+    GroupHoursAhead,
+    GroupHoursDay,
+    GroupHoursWeek,
     PrimeTime,
     UserHoursAhead,
     UserHoursDay,
     UserHoursWeek,
 )
-from testbed.booking.rules.notices import LateCancel, NoShow, Reconfirm
-from testbed.booking.rules.what import Free, HoldTime, NeedsApproval, ToolBookable, ToolUp
+from testbed.booking.rules.notices import QUOTA_DEBT, LateCancel, NoShow, Reconfirm
+from testbed.booking.rules.route import RouteContamination, RouteDeadEnd
+from testbed.booking.rules.supplies import (
+    ReportNeedsRequestedTest,
+    ReticleTaken,
+    SupplyAway,
+    SupplyExpired,
+    SupplyOut,
+    SupplyWithdrawn,
+)
+from testbed.booking.rules.training import (
+    BuddyMissing,
+    BuddyNotQualified,
+    TrainingExpired,
+    TrainingMissing,
+)
+from testbed.booking.rules.what import (
+    Closed,
+    FacilityOutage,
+    Free,
+    HoldTime,
+    NeedsApproval,
+    ToolBookable,
+    ToolUp,
+    UnderMaintenance,
+)
 from testbed.booking.rules.when import (
     Horizon,
     LeadTime,
@@ -43,9 +71,11 @@ from testbed.booking.rules.when import (
 from testbed.booking.rules.who import (
     CompanyActive,
     CompanySuspended,
+    CreditLimit,
     FutureBookings,
     MemberActive,
     OpenHolds,
+    PenaltyLimit,
 )
 
 if TYPE_CHECKING:
@@ -70,10 +100,13 @@ RULES: tuple[Rule, ...] = (
     MemberActive(),
     CompanyActive(),
     CompanySuspended(),
+    CreditLimit(),
+    PenaltyLimit(),
     OpenHolds(),
     FutureBookings(),
     UserHoursAhead(),
     CompanyHoursAhead(),
+    GroupHoursAhead(),
     ToolBookable(),
     ToolUp(),
     StartBeforeEnd(),
@@ -85,25 +118,45 @@ RULES: tuple[Rule, ...] = (
     MaximumLength(),
     OperatingHours(),
     Holidays(),
+    DayRotation(),
     FREE,
+    UnderMaintenance(),
+    Closed(),
+    FacilityOutage(),
     Changeover(),
     OwnGap(),
+    QueueTime(),
     PrimeTime(),
     UserHoursDay(),
     CompanyHoursDay(),
+    GroupHoursDay(),
     UserHoursWeek(),
     CompanyHoursWeek(),
+    GroupHoursWeek(),
     Throughput(),
     UseModeAllowed(),
     QualificationMissing(),
     QualificationExpired(),
     QualificationUnused(),
+    TrainingMissing(),
+    TrainingExpired(),
+    BuddyMissing(),
+    BuddyNotQualified(),
     Contamination(),
+    RouteContamination(),
+    RouteDeadEnd(),
+    SupplyWithdrawn(),
+    SupplyExpired(),
+    SupplyOut(),
+    SupplyAway(),
+    ReticleTaken(),
+    ReportNeedsRequestedTest(),
     NEEDS_APPROVAL,
     HOLD_TIME,
     RECONFIRM,
     NO_SHOW,
     LATE_CANCEL,
+    QUOTA_DEBT,
 )
 
 

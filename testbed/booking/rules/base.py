@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from testbed.booking.models import Holiday
     from testbed.booking.rules.book import RuleBook
     from testbed.people.models import Company, Group, User
+    from testbed.process.models import Route
     from testbed.tools.models import Course, Supply, Tool
 
 
@@ -78,6 +79,16 @@ class Qualified:
 
 
 @dataclass(frozen=True)
+class Chain:
+    """The steps before and after in a bundle, and how long wafers may wait, in minutes."""
+
+    before: Interval | None = None
+    within_minutes: int | None = None
+    after: Interval | None = None
+    next_within_minutes: int | None = None
+
+
+@dataclass(frozen=True)
 class BookingRequest:
     """Everything the rules look at, fetched beforehand, so that a check costs no query.
 
@@ -86,8 +97,14 @@ class BookingRequest:
     claims of this week and later. This request's own are left out everywhere. holidays: those
     in the time looked at. With the answers to the form: wafer_count (the facility's included),
     lot_wafers (how many of the lot), the classes of the lot's wafers (one a wafer), use_mode,
-    and the booker's qualifications by tool; before them None or empty. gave_way, once checked:
-    the broken rules that staff set aside.
+    wished_document, the booker's qualifications by tool and courses, buddy (and the tools on
+    which that person is qualified until the end), supplies (and which of them are in use), and
+    the route (and its stops from the booked tools on, and cleanings); before them None or empty.
+    facility: the claims among `busy` that are no bookings. outstanding_won: the company's live
+    bookings that are not over. groups: the booker's and the company's, the one that counts
+    least first; group_claims: by group, those of all its companies and people on these tools.
+    debts: of the company's people, for bookings given up too late, one a penalty. gave_way,
+    once checked: the broken rules that staff set aside.
     """
 
     actor: User
@@ -107,7 +124,23 @@ class BookingRequest:
     lot_wafers: int = 0
     wafer_classes: Sequence[int] = ()
     qualifications: Mapping[int, Qualified] = field(default_factory=dict)
+    facility: Mapping[int, Sequence[FacilityClaim]] = field(default_factory=dict)
+    outstanding_won: int = 0
+    groups: Sequence[Group] = ()
+    group_claims: Mapping[int, Sequence[OwnClaim]] = field(default_factory=dict)
+    debts: Sequence[Debt] = ()
+    test_wafers: int = 0
+    wished_document: str | None = None
+    courses: Sequence[CourseAsked] = ()
+    buddy: User | None = None
+    buddy_qualified: frozenset[int] = frozenset()
+    supplies: Sequence[Supply] = ()
+    supplies_in_use: frozenset[int] = frozenset()
+    route: Route | None = None
+    stops: Sequence[Stop] = ()
+    cleanings: Sequence[Cleaning] = ()
     gave_way: Sequence[Broken] = ()
+    chain: Chain | None = None
 
     @property
     def span(self) -> Interval:
