@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from testbed.booking import line
+from testbed.booking import line, notify
 from testbed.booking.explain import refusal
 from testbed.booking.models import Booking, BookingState
 from testbed.booking.request import gather
@@ -99,6 +99,7 @@ def _hand_over(actor: User, booking: Booking, colleague: User) -> Booking:
         before=before,
         after=colleague.pk,
     )
+    notify.handed_over(passed, before=User.objects.get(pk=before))
     return passed
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.db.models import F, Q
 from django.utils import timezone
 
-from testbed.booking import line
+from testbed.booking import line, notify
 from testbed.booking.models import Allocation, Booking, BookingState
 from testbed.people import journal
 from testbed.transactions import in_transaction
@@ -52,3 +52,4 @@ def _close(booking: Booking) -> None:
     Booking.objects.filter(pk=booking.pk).update(state=BookingState.EXPIRED)
     line.free([booking.pk])
     journal.record(actor=None, action="booking.lapsed", subject=booking, company=booking.company)
+    notify.lapsed(booking)
