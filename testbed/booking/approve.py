@@ -9,7 +9,9 @@ from django.utils.translation import gettext_lazy as _
 
 from testbed.booking import line
 from testbed.booking.models import Booking, BookingState
+from testbed.booking.penalties import rulebook_of
 from testbed.booking.questions import demand_pending
+from testbed.booking.reconfirm import set_deadline
 from testbed.people import journal
 from testbed.people.permissions import demand
 from testbed.refusals import Refusal
@@ -46,7 +48,7 @@ def refuse(*, actor: User, booking: Booking, reason: str) -> Booking:
 
 
 def _decide(actor: User, booking: Booking, state: BookingState, reason: str) -> Booking:
-    pending, _tools = line.lock_booking(actor, booking)
+    pending, tools = line.lock_booking(actor, booking)
     now = timezone.now()
     demand_pending(pending)
     if state == BookingState.CONFIRMED and pending.company.suspended_at is not None:
@@ -61,7 +63,13 @@ def _decide(actor: User, booking: Booking, state: BookingState, reason: str) -> 
     pending.refusal_reason = reason
     pending.decided_by = actor
     pending.decided_at = now
-    pending.save(update_fields=["state", "refusal_reason", "decided_by", "decided_at"])
+    set_deadline(pending, rulebook_of(pending), tools, now)
+    pending.save(
+        update_fields=[
+            "state", "refusal_reason", "decided_by", "decided_at", "reconfirm_by",
+            "reconfirmed_at",
+        ]
+    )  # fmt: skip
     if state == BookingState.REFUSED:
         line.free([pending.pk])
     action = "booking.approved" if state == BookingState.CONFIRMED else "booking.refused"

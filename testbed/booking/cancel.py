@@ -1,4 +1,4 @@
-"""Giving a booking back."""
+"""Giving a booking back, at the cost that was shown."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from testbed.booking import line
-from testbed.booking.models import Booking, BookingState
+from testbed.booking import line, notify, penalties
+from testbed.booking.models import Booking, BookingState, PenaltyKind
+from testbed.booking.penalties import NOTHING, Charge, Cost, cost_of_cancelling, tools_of
 from testbed.people import journal
 from testbed.people.permissions import demand, may
 from testbed.refusals import Refusal
@@ -18,29 +19,78 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from testbed.people.models import User
+    from testbed.tools.models import Tool
 
 
-def cancel(*, actor: User, booking: Booking) -> Booking:
-    """Free a held, pending or confirmed booking before it starts; costs nothing.
+def cancel(
+    *, actor: User, booking: Booking, agreed: Charge = NOTHING, excused: bool = False
+) -> Booking:
+    """Free a held, pending or confirmed booking before it starts, at the cost that was agreed.
 
-    The company's engineers, and the staff who approve. Refusal "over" (409) when it is not live
-    any more, "already_started" (409) once a confirmed one runs.
+    The company's engineers, and the staff who approve (who never pay). excused: the facility is
+    the reason, so it costs nothing; never from a person's request. Refusal "over" (409) when it
+    is not live any more, "already_started" (409) once a confirmed one runs, "cost_changed" (409,
+    with the cost) when it is not `agreed`.
     """
+    _demand_may(actor)
+    return in_transaction(lambda: _cancel(actor, booking, agreed, excused))
+
+
+def preview(*, actor: User, booking: Booking) -> Cost:
+    """What `cancel` would cost at this moment. Refusals as of `cancel`."""
+    _demand_may(actor)
+    now = timezone.now()
+    demand_cancellable(booking, now)
+    return cost_of_cancelling(actor=actor, booking=booking, tools=tools_of(booking), now=now)
+
+
+def _demand_may(actor: User) -> None:
     if not may(actor, "approve_booking"):
         demand(actor, "book")
-    return in_transaction(lambda: _cancel(actor, booking))
 
 
-def _cancel(actor: User, booking: Booking) -> Booking:
-    live, _tools = line.lock_booking(actor, booking)
-    demand_cancellable(live, timezone.now())
-    live.state = BookingState.CANCELLED
-    live.decided_by = actor
-    live.decided_at = timezone.now()
-    live.save(update_fields=["state", "decided_by", "decided_at"])
-    line.free([live.pk])
-    journal.record(actor=actor, action="booking.cancelled", subject=live, company=live.company)
+def _cancel(actor: User, booking: Booking, agreed: Charge, excused: bool) -> Booking:
+    live, tools = line.lock_booking(actor, booking)
+    now = timezone.now()
+    demand_cancellable(live, now)
+    cost = Cost() if excused else _cost(actor, live, tools, now)
+    if cost.charge != agreed:
+        raise cost_changed(cost)
+    close(actor, live, cost, now)
     return live
+
+
+def _cost(actor: User, booking: Booking, tools: list[Tool], now: datetime) -> Cost:
+    return cost_of_cancelling(actor=actor, booking=booking, tools=tools, now=now)
+
+
+def close(actor: User, booking: Booking, cost: Cost, now: datetime) -> None:
+    """Cancel a booking whose row and tools are locked, and put its cost on record."""
+    booking.state = BookingState.CANCELLED
+    booking.decided_by, booking.decided_at = actor, now
+    booking.save(update_fields=["state", "decided_by", "decided_at"])
+    line.free([booking.pk])
+    if not cost.is_free:
+        penalties.write(booking, PenaltyKind.LATE_CANCEL, cost)
+    journal.record(
+        actor=actor,
+        action="booking.cancelled",
+        subject=booking,
+        company=booking.company,
+        **penalties.details(cost),
+    )
+    notify.cancelled(booking, by=actor)
+
+
+def cost_changed(cost: Cost) -> Refusal:
+    """The cost is not what the person agreed to; nothing has been cancelled."""
+    return Refusal(
+        "cost_changed",
+        _("Cancelling now costs %(won)s won (VAT included) and %(minutes)s minutes of quota.")
+        % {"won": f"{cost.total_won:,}", "minutes": cost.debt_minutes},
+        next_step=_("Nothing was cancelled. Look at the cost, then confirm it."),
+        extra={"cost": cost.as_json()},
+    )
 
 
 def demand_cancellable(booking: Booking, now: datetime) -> None:
@@ -51,7 +101,8 @@ def demand_cancellable(booking: Booking, now: datetime) -> None:
             _("This booking is already closed."),
             next_step=_("See its page for where it stands now."),
         )
-    if booking.state == BookingState.CONFIRMED and booking.starts_at <= now:
+    begun = booking.starts_at <= now or booking.begun_at is not None
+    if booking.state == BookingState.CONFIRMED and begun:
         raise Refusal(
             "already_started",
             _("This booking has already begun."),

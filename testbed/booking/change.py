@@ -16,7 +16,9 @@ from testbed.booking.intervals import Interval
 from testbed.booking.models import Booking, BookingState
 from testbed.booking.on_behalf import behalf_details, booker_for
 from testbed.booking.override import aside, demand_override, note_aside, set_aside
+from testbed.booking.penalties import late_details
 from testbed.booking.place import Answers, demand_answers
+from testbed.booking.reconfirm import set_deadline
 from testbed.booking.request import gather, price
 from testbed.booking.rules import NEEDS_APPROVAL, Broken, check_all
 from testbed.people import journal
@@ -101,7 +103,7 @@ def demand_changeable(booking: Booking, now: datetime) -> None:
             _("This booking is already closed."),
             next_step=_("See its page for where it stands now."),
         )
-    if booking.starts_at <= now:
+    if booking.starts_at <= now or booking.begun_at is not None:
         raise Refusal(
             "already_started",
             _("This booking has already begun."),
@@ -136,7 +138,7 @@ def _change(
     # Old and new tools in one go: locked one after the other, two changes could wait in a circle.
     before_ids = list(booking.allocations.values_list("tool_id", flat=True))
     locked = line.lock([*before_ids, *target.tool_ids()])
-    moved, _old_tools = line.lock_booking(actor, booking)
+    moved, old_tools = line.lock_booking(actor, booking)
     now = timezone.now()
     demand_changeable(moved, now)
     wanted = set(target.tool_ids())
@@ -145,7 +147,7 @@ def _change(
     _demand_change(moved, tools, span)
     demand_answers(moved, tools, answers_of(moved))
     request = demand_rules(_request(actor, moved, tools, span), aside(None, override))
-    before = snapshot(moved)
+    before, late = snapshot(moved), late_details(actor, moved, old_tools, now)
     moved.overridden, moved.override_reason = [], ""
     new = set_aside(moved, request.gave_way, override)
     _move(moved, target, request)
@@ -157,6 +159,7 @@ def _change(
         before=before,
         after=snapshot(moved),
         **behalf_details(actor, moved),
+        **late,
     )
     note_aside(actor, moved, new)
     return moved
@@ -211,6 +214,7 @@ def _move(booking: Booking, target: Target, request: BookingRequest) -> None:
     booking.quote = _quote(booking, request)
     booking.state = _state(request)
     booking.decided_by, booking.decided_at = None, None
+    set_deadline(booking, request.rulebook, request.tools, request.now)
     booking.save()
     line.remove(booking)
     line.write(booking, request.tools)

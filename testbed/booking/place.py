@@ -15,6 +15,7 @@ from testbed.booking.intervals import Interval
 from testbed.booking.models import Booking, BookingState, UseMode
 from testbed.booking.on_behalf import behalf_details, booker_for, booker_of
 from testbed.booking.override import aside, demand_override, note_aside, set_aside
+from testbed.booking.reconfirm import set_deadline
 from testbed.booking.request import gather, price
 from testbed.booking.rules import NEEDS_APPROVAL, BookingRequest
 from testbed.booking.target import Target
@@ -157,6 +158,7 @@ def _fill(booking: Booking, answers: Answers, request: BookingRequest) -> None:
     ).as_json()
     waits = NEEDS_APPROVAL.applies_to(request.rulebook, request.tools)
     booking.state = BookingState.PENDING if waits else BookingState.CONFIRMED
+    set_deadline(booking, request.rulebook, request.tools, request.now)
 
 
 def _note(booking: Booking, actor: User) -> None:
