@@ -17,7 +17,7 @@ checked_in = Signal()
 
 @transaction.atomic
 def check_in(*, actor: User, lot: Lot, carrier: Carrier) -> Lot:
-    """Put the lot into an empty carrier that is no dirtier than its wafers.
+    """Put the lot into a carrier that is no dirtier than its wafers and is empty, or its pool's.
 
     Checking the same lot into the same carrier twice changes nothing. Raises Refusal.
     """
@@ -49,7 +49,7 @@ def _refuse_unless_fit(lot: Lot, carrier: Carrier) -> None:
             _("This lot is already in a carrier, or was returned."),
             next_step=_("Look at the lot's page for where it is."),
         )
-    if Lot.objects.filter(carrier=carrier).exists():
+    if not Carrier.objects.open_to(lot).filter(pk=carrier.pk).exists():
         raise Refusal(
             "carrier_full",
             _("Carrier %(code)s already holds another lot.") % {"code": carrier.code},

@@ -95,7 +95,7 @@ class Lot(models.Model):
             pgtrigger.Trigger(
                 name="carrier_shared_in_pool_only",
                 when=pgtrigger.Before,
-                operation=pgtrigger.Insert | pgtrigger.UpdateOf("carrier_id", "pool"),
+                operation=pgtrigger.Insert | pgtrigger.Update,
                 condition=pgtrigger.Q(new__carrier__isnull=False),
                 declare=[("slots", "integer")],
                 func=SHARED_CARRIER,

@@ -9,7 +9,7 @@ from django.db import models
 from testbed.people.querysets import CompanyOwnedQuerySet
 
 if TYPE_CHECKING:
-    from testbed.material.models import Carrier  # noqa: F401 - named in the generic
+    from testbed.material.models import Carrier, Lot  # noqa: F401 - named in the generic
     from testbed.people.querysets import Viewer
 
 
@@ -18,10 +18,18 @@ class CarrierQuerySet(models.QuerySet["Carrier"]):
         """Carriers are the facility's; a company sees those that hold its lots."""
         if not user.is_authenticated:
             return self.none()
-        return self if user.is_staff_member else self.filter(lot__company=user.company_id)
+        if user.is_staff_member:
+            return self
+        return self.filter(lot__company=user.company_id).distinct()
 
     def free(self) -> Self:
         return self.filter(lot=None)
+
+    def open_to(self, lot: Lot) -> Self:
+        """Where the lot may go: empty carriers, and the one in which its pool already sits."""
+        if not lot.pool:
+            return self.free()
+        return self.filter(models.Q(lot=None) | models.Q(lot__pool=lot.pool)).distinct()
 
 
 class LotQuerySet(CompanyOwnedQuerySet):

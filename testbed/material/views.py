@@ -89,7 +89,7 @@ def lot(request: HttpRequest, code: str) -> HttpResponse:
             "lot": found,
             "slots": [(slot, wafers.get(slot)) for slot in range(SLOTS, 0, -1)],
             "wafer_count": len(wafers),
-            "carriers": Carrier.objects.visible_to(request.user).free(),
+            "carriers": Carrier.objects.visible_to(request.user).open_to(found),
             "may_check_in": may(request.user, "check_in_lot") and found.state == "registered",
             "may_hand_back": may(request.user, "check_in_lot") and found.state == "checked_in",
         },

@@ -6,7 +6,7 @@ from django.conf import settings
 
 from instruments.fab.control import FabControl
 from testbed.material.check_in import checked_in
-from testbed.material.models import Lot
+from testbed.material.models import Lot, Wafer
 
 
 def control() -> FabControl:
@@ -16,9 +16,13 @@ def control() -> FabControl:
 
 
 def deliver(lot: Lot) -> None:
-    """Tell the simulated fab which carrier came in, with which wafer in which slot."""
+    """Tell the simulated fab which carrier came in, with which wafer in which slot.
+
+    A pool's lots sit in one carrier; its slot map is that of them all.
+    """
     assert lot.carrier is not None  # noqa: S101 - a checked-in lot has one, by constraint
-    wafers = dict(lot.wafers.values_list("slot", "wafer_id"))
+    inside = Wafer.objects.filter(lot__carrier=lot.carrier)
+    wafers = dict(inside.values_list("slot", "wafer_id"))
     control().deliver(lot.carrier.code, wafers)
 
 

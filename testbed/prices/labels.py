@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 LANGUAGES = ("ko", "en")
 SENTENCES: dict[str, StrOrPromise] = {
     "service": _("%(name)s, tool time"),
+    "share": _("%(name)s, share of its time by wafers"),
     "discount": _("Discount on tool time, %(percent)s %%"),
     "test_wafers": _("12-inch test wafers"),
 }

@@ -9,7 +9,10 @@ from testbed.prices import fees
 from testbed.prices.labels import labels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+
+UNITS = {"service": "s", "share": "wafers", "test_wafers": "pcs", "discount": "%"}
 
 
 @dataclass(frozen=True)
@@ -24,10 +27,22 @@ class Service:
 
 
 @dataclass(frozen=True)
+class Share:
+    """A part of the time on one tool that several companies pay together, by wafers."""
+
+    tool: str
+    name_ko: str
+    name_en: str
+    wafers: int
+    amount_won: int
+
+
+@dataclass(frozen=True)
 class Line:
     """One line of a quote. Amount in won, before VAT; a discount's is negative.
 
-    quantity: seconds for `service`, pieces for `test_wafers`, per cent for `discount`.
+    quantity: seconds for `service`, wafers for `share`, pieces for `test_wafers`, per cent for
+    `discount`.
     """
 
     code: str
@@ -46,7 +61,7 @@ class Line:
             "label_ko": written["ko"],
             "label_en": written["en"],
             "quantity": self.quantity,
-            "unit": {"service": "s", "test_wafers": "pcs", "discount": "%"}[self.code],
+            "unit": UNITS[self.code],
             "unit_won": self.unit_won,
             "amount_won": self.amount_won,
         }
@@ -92,6 +107,34 @@ def quote(*, size_class: str, services: Iterable[Service], test_wafers: int = 0)
     discount = _discount_line(lines, size_class)
     wafers = _wafer_line(test_wafers)
     return Quote(size_class, tuple(filter(None, [*lines, discount, wafers])))
+
+
+def shared_quote(*, size_class: str, shares: Iterable[Share], test_wafers: int = 0) -> Quote:
+    """The same for parts of a shared time; each company has its own discount on its own part."""
+    lines = [
+        Line("share", part.wafers, 0, part.amount_won, part.tool, part.name_ko, part.name_en)
+        for part in shares
+    ]
+    discount = _discount_line(lines, size_class)
+    wafers = _wafer_line(test_wafers)
+    return Quote(size_class, tuple(filter(None, [*lines, discount, wafers])))
+
+
+def split(amount: int, wafers: Sequence[int]) -> list[int]:
+    """`amount` won in parts by number of wafers, to the last won (largest remainder).
+
+    Nobody pays a won more than their exact part rounded up; of equal remainders the earlier is
+    rounded up. ValueError when there are no wafers, or a negative number of them.
+    """
+    whole = sum(wafers)
+    if whole <= 0 or min(wafers) < 0:
+        raise ValueError("an amount is split by wafers, of which there is at least one")
+    parts = [amount * count // whole for count in wafers]
+    remainders = [amount * count % whole for count in wafers]
+    order = sorted(range(len(wafers)), key=lambda place: (-remainders[place], place))
+    for place in order[: amount - sum(parts)]:
+        parts[place] += 1
+    return parts
 
 
 def _service_line(service: Service) -> Line:
