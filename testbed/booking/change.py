@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from testbed.booking import line
+from testbed.booking import line, notify, signals
 from testbed.booking.expire import expire_holds
 from testbed.booking.explain import claiming, demand_rules
 from testbed.booking.hours import KST
@@ -129,6 +129,9 @@ def answers_of(booking: Booking) -> Answers:
         test_wafers=booking.test_wafers,
         purpose=booking.purpose,
         use_mode=booking.use_mode,
+        wished_document=booking.wished_document,
+        buddy=booking.buddy,
+        supplies=list(booking.supplies.all()),
     )
 
 
@@ -141,6 +144,7 @@ def _change(
     moved, old_tools = line.lock_booking(actor, booking)
     now = timezone.now()
     demand_changeable(moved, now)
+    signals.moving.send(sender=Booking, booking=moved, actor=actor)
     wanted = set(target.tool_ids())
     tools = [tool for tool in locked if tool.pk in wanted]
     expire_holds(tool_ids=wanted, now=now)
@@ -162,6 +166,7 @@ def _change(
         **late,
     )
     note_aside(actor, moved, new)
+    notify.changed(moved)
     return moved
 
 
@@ -189,6 +194,7 @@ def _request(
         company=booking.company,
         without=booking,
         is_hold=False,
+        answers=answers_of(booking),
     )
 
 
@@ -218,6 +224,7 @@ def _move(booking: Booking, target: Target, request: BookingRequest) -> None:
     booking.save()
     line.remove(booking)
     line.write(booking, request.tools)
+    signals.moved.send(sender=Booking, booking=booking)
 
 
 def snapshot(booking: Booking) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from django.utils.translation import gettext_lazy as _
 
 from testbed.booking import line
 from testbed.booking.hours import KST
-from testbed.booking.rules import FREE, BookingRequest, Broken, check_all, refusing
+from testbed.booking.rules import FREE, RETICLE_TAKEN, BookingRequest, Broken, check_all, refusing
 from testbed.booking.slots import Slot, nearest
 from testbed.refusals import Refusal
-from testbed.transactions import in_transaction
+from testbed.transactions import broken_constraint, in_transaction
 
 if TYPE_CHECKING:
     from testbed.booking.intervals import Interval
@@ -65,12 +65,14 @@ def claiming(
     except IntegrityError as error:
         if not line.is_overlap(error):
             raise
-        broken = [caught_by_the_net(target)]
+        broken = [caught_by_the_net(target, error)]
     raise refusal(broken, nearest(actor=actor, target=target, span=span, without=without))
 
 
-def caught_by_the_net(target: Target) -> Broken:
-    """What is told when the exclusion constraint, not the check, found the overlap."""
+def caught_by_the_net(target: Target, error: IntegrityError) -> Broken:
+    """What is told when an exclusion constraint, not the check, found the overlap."""
+    if broken_constraint(error)[1] == "supply_claim_no_overlap":
+        return Broken(RETICLE_TAKEN, {"supply": _("The reticle")})
     return Broken(FREE, {"tool": target})
 
 

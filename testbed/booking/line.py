@@ -6,8 +6,8 @@ another in a circle.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from testbed.booking import signals
 from testbed.booking.intervals import Interval
 from testbed.booking.models import Allocation, AllocationKind, Booking
+from testbed.compiled import Statement, insert, moment, several, spread, whole
 from testbed.refusals import Refusal
 from testbed.tools.models import Tool
 from testbed.transactions import broken_constraint
@@ -33,21 +34,30 @@ def lock(tool_ids: Iterable[int]) -> list[Tool]:
 
     NO KEY: rows that refer to a tool (runs, states) may still be written meanwhile.
     """
-    return list(
-        Tool.objects.select_for_update(no_key=True, of=("self",))
-        .filter(pk__in=list(tool_ids))
-        .with_state()
-        .order_by("pk")
-    )
+    wanted = sorted(set(tool_ids))
+    return _LOCKED(tools=wanted) if wanted else []
 
 
-@dataclass(frozen=True)
-class Claim:
-    """One live claim on a tool; company: whose booking it is, None for the facility's own."""
+_LOCKED: Statement[Tool] = Statement(
+    lambda: Tool.objects.select_for_update(no_key=True, of=("self",))
+    .filter(Among("pk", "tools"))
+    .with_state()
+    .order_by("pk")
+)
+
+
+class Claim(NamedTuple):
+    """One live claim on a tool; company: whose booking it is, None for the facility's own.
+
+    The reasons are the facility's and for everybody.
+    """
 
     tool_id: int
     company_id: int | None
     span: Interval
+    kind: str = AllocationKind.BOOKING
+    reason_ko: str = ""
+    reason_en: str = ""
 
 
 def claims(
@@ -61,26 +71,45 @@ def claims(
     """Claims on the tools that touch [start, end), sorted; `without` leaves one booking out."""
     if end <= start:
         return []
-    found = Allocation.objects.claiming(now).between(start, end).filter(tool_id__in=tool_ids)
-    if without is not None:
-        found = found.exclude(booking_id=without)
-    rows = found.order_by("starts_at").values_list(
-        "tool_id", "booking__company_id", "starts_at", "ends_at"
-    )
-    return [Claim(tool, company, Interval(*span)) for tool, company, *span in rows]
+    if not tool_ids:
+        return []
+    # No booking has the key 0.
+    values = {"start": start, "end": end, "now": now, "without": without or 0}
+    rows = _claims(len(tool_ids))(**values, **spread("tool", tool_ids))
+    return [
+        Claim(tool, company, Interval(begins, ends), *words)
+        for tool, company, begins, ends, *words in rows
+    ]
+
+
+@cache
+def _claims(count: int) -> Statement[tuple[int, int | None, datetime, datetime, str, str, str]]:
+    return Statement(
+        lambda: Allocation.objects.claiming(moment("now"))
+        .between(moment("start"), moment("end"))
+        .filter(tool_id__in=several("tool", count))
+        .exclude(booking_id=whole("without"))
+        .order_by("starts_at")
+        .values_list(
+            "tool_id", "booking__company_id", "starts_at", "ends_at", "kind", "reason_ko",
+            "reason_en",
+        )
+    )  # fmt: skip
 
 
 def write(booking: Booking, tools: Sequence[Tool]) -> None:
     """One claim per tool. IntegrityError (23P01) when somebody else has the time."""
-    Allocation.objects.bulk_create(
-        Allocation(
-            tool=tool,
-            booking=booking,
-            kind=AllocationKind.BOOKING,
-            starts_at=booking.starts_at,
-            ends_at=booking.ends_at,
-        )
-        for tool in tools
+    insert(
+        [
+            Allocation(
+                tool=tool,
+                booking=booking,
+                kind=AllocationKind.BOOKING,
+                starts_at=booking.starts_at,
+                ends_at=booking.ends_at,
+            )
+            for tool in tools
+        ]
     )
     span = Interval(booking.starts_at, booking.ends_at)
     tell_on_commit([(tool.pk, span) for tool in tools], freed=False)

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from testbed.booking import line
+from testbed.booking import line, notify
 from testbed.booking.explain import claiming, demand_rules
 from testbed.booking.hold import claim, demand_held, new_booking
 from testbed.booking.intervals import Interval
-from testbed.booking.models import Booking, BookingState, UseMode
+from testbed.booking.models import Booking, BookingState, UseMode, WishedDocument
 from testbed.booking.on_behalf import behalf_details, booker_for, booker_of
 from testbed.booking.override import aside, demand_override, note_aside, set_aside
 from testbed.booking.reconfirm import set_deadline
 from testbed.booking.request import gather, price
 from testbed.booking.rules import NEEDS_APPROVAL, BookingRequest
+from testbed.booking.take_along import complaints, take_along
 from testbed.booking.target import Target
 from testbed.material.models import SLOTS, Lot, LotState
 from testbed.people import journal
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from testbed.booking.override import Override
     from testbed.people.models import User
     from testbed.process.models import Route
-    from testbed.tools.models import Tool
+    from testbed.tools.models import Supply, Tool
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Answers:
     """The booking form: what is to be done in the held time.
 
     wafer_count: wafers of the lot, or of a lot still to be registered; test_wafers: wafers the
-    facility supplies, at the published price.
+    facility supplies, at the published price; supplies: reticles, resists and the like; buddy:
+    the colleague who is there while nobody of the facility is.
     """
 
     lot: Lot | None = None
@@ -47,6 +49,9 @@ class Answers:
     test_wafers: int = 0
     purpose: str = ""
     use_mode: str = UseMode.REQUESTED
+    wished_document: str = WishedDocument.NONE
+    buddy: User | None = None
+    supplies: Sequence[Supply] = ()
 
 
 def submit(
@@ -96,9 +101,11 @@ def place(
         _fill(booking, answers, request)
         new = set_aside(booking, request.gave_way, override)
         booking.save()
+        take_along(booking, answers.supplies)
         line.write(booking, request.tools)
         _note(booking, actor)
         note_aside(actor, booking, new)
+        notify.placed(booking, request.tools, booker=booker)
         return booking
 
     return claiming(work, actor=booker, target=target, span=span)
@@ -135,8 +142,10 @@ def submit_now(
     _fill(held, answers, request)
     new = set_aside(held, checked.gave_way, override)
     held.save()
+    take_along(held, answers.supplies)
     _note(held, actor)
     note_aside(actor, held, new)
+    notify.placed(held, tools, booker=request.actor)
     return held
 
 
@@ -148,6 +157,8 @@ def _fill(booking: Booking, answers: Answers, request: BookingRequest) -> None:
     booking.test_wafers = answers.test_wafers
     booking.purpose = answers.purpose
     booking.use_mode = answers.use_mode
+    booking.wished_document = answers.wished_document
+    booking.buddy = answers.buddy
     booking.hold_expires_at = None
     booking.quote = price(
         company=booking.company,
@@ -195,6 +206,9 @@ def _complaints(
         said.append(("test_wafers", [_("The facility supplies 0 to 25 wafers a booking.")]))
     if answers.use_mode not in UseMode.values:
         said.append(("use_mode", [_("Choose one of the two use modes.")]))
+    if answers.wished_document not in WishedDocument.values:
+        said.append(("wished_document", [_("Choose one of the documents.")]))
+    said += complaints(booking, tools, answers.supplies, answers.buddy)
     return said
 
 

@@ -85,9 +85,9 @@ if TYPE_CHECKING:
     from testbed.tools.models import Tool
 
 __all__ = [
-    "FREE", "HOLD_TIME", "LATE_CANCEL", "NEEDS_APPROVAL", "NO_SHOW", "RECONFIRM", "RULES",
-    "BookingRequest", "Broken", "Rule", "RuleBook", "by_code", "check_all", "closed_times",
-    "needed", "refusing",
+    "FREE", "HOLD_TIME", "LATE_CANCEL", "NEEDS_APPROVAL", "NO_SHOW", "RECONFIRM", "RETICLE_TAKEN",
+    "RULES", "BookingRequest", "Broken", "Rule", "RuleBook", "by_code", "check_all",
+    "closed_times", "needed", "refusing",
 ]  # fmt: skip
 
 FREE = Free()
@@ -96,6 +96,7 @@ HOLD_TIME = HoldTime()
 RECONFIRM = Reconfirm()
 NO_SHOW = NoShow()
 LATE_CANCEL = LateCancel()
+RETICLE_TAKEN = ReticleTaken()
 RULES: tuple[Rule, ...] = (
     MemberActive(),
     CompanyActive(),
@@ -149,7 +150,7 @@ RULES: tuple[Rule, ...] = (
     SupplyExpired(),
     SupplyOut(),
     SupplyAway(),
-    ReticleTaken(),
+    RETICLE_TAKEN,
     ReportNeedsRequestedTest(),
     NEEDS_APPROVAL,
     HOLD_TIME,

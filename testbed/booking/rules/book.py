@@ -1,8 +1,17 @@
-"""The parameters in force: tool before cell before area before facility before the defaults."""
+"""The parameters in force: tool before cell before area before facility before the defaults.
+
+What is set for a group counts for its companies and people alone, and at one place before what
+is set there for everybody. The place comes first: a tool's own limit, which often has to do with
+the tool itself, is not lifted by what a group is given for the whole facility. To lift it, set
+it for the group on that tool. Of two groups of one person the one with the lower rank counts.
+
+So, the nearest first: tool and group, tool, cell and group, cell, area and group, area, facility
+and group, facility, the rule's defaults.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
@@ -22,10 +31,12 @@ FACILITY = "facility"
 class RuleBook:
     """All rule settings in force, read once for a request: (code, scope) -> setting.
 
-    scope: "facility", "area:<area>", "cell:<id>" or "tool:<id>".
+    scope: "facility", "area:<area>", "cell:<id>" or "tool:<id>", for a group with "@<its id>"
+    behind. groups: whose settings count besides everybody's, ids, the one that counts most last.
     """
 
     settings: Mapping[tuple[str, str], RuleSetting]
+    groups: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, settings: Iterable[RuleSetting], at: datetime | None = None) -> RuleBook:
@@ -42,13 +53,22 @@ class RuleBook:
 
         return cls.of(RuleSetting.objects.order_by("pk"), at)
 
+    def of_groups(self, groups: Iterable[int]) -> RuleBook:
+        """The same settings for somebody in these groups (ids, the one that counts most last)."""
+        return replace(self, groups=tuple(groups))
+
+    @property
+    def has_groups(self) -> bool:
+        """True when some setting is for a group, so that it matters who asks."""
+        return any(setting.group_id for setting in self.settings.values())
+
     def parameters(self, rule: Rule, tool: Tool | None = None) -> dict[str, Any] | None:
         """The rule's parameters for `tool` (or the facility); None where it is switched off.
 
         The nearest setting decides whether the rule is on; each parameter comes from the
         nearest setting that has it.
         """
-        given = [self.settings.get((rule.code, scope)) for scope in scopes(tool)]
+        given = [self.settings.get((rule.code, scope)) for scope in scopes(tool, self.groups)]
         found = [setting for setting in given if setting is not None]
         if not (found[-1].is_active if found else rule.on_by_default):
             return None
@@ -62,12 +82,14 @@ class RuleBook:
         return any(self.parameters(rule, tool) is not None for tool in (None, *tools))
 
 
-def scopes(tool: Tool | None) -> list[str]:
-    """Where a tool's parameters come from, the farthest first."""
-    if tool is None:
-        return [FACILITY]
-    groups = [f"area:{tool.area}"] + ([f"cell:{tool.cell_id}"] if tool.cell_id else [])
-    return [FACILITY, *groups, f"tool:{tool.pk}"]
+def scopes(tool: Tool | None, groups: Iterable[int] = ()) -> list[str]:
+    """Where a tool's parameters come from, the farthest first; at each place groups after all."""
+    places = [FACILITY]
+    if tool is not None:
+        places += [f"area:{tool.area}"] + ([f"cell:{tool.cell_id}"] if tool.cell_id else [])
+        places.append(f"tool:{tool.pk}")
+    marks = ["", *(f"@{group}" for group in groups)]
+    return [place + mark for place in places for mark in marks]
 
 
 def _begins(setting: RuleSetting) -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from datetime import datetime, time, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.utils.translation import gettext_lazy as _
@@ -14,9 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from testbed.booking.hours import KST, SATURDAY
 from testbed.booking.intervals import Interval
 from testbed.booking.rules.base import Broken, ToolRule
+from testbed.booking.rules.notices import QUOTA_DEBT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from testbed.booking.rules.base import BookingRequest, OwnClaim
     from testbed.tools.models import Tool
@@ -31,7 +33,8 @@ LONGEST = timedelta(days=400)
 class HoursLimit(ToolRule):
     """At most so many hours in each of some windows, the wished time included.
 
-    of_person: only the booker's own claims count, not the whole company's.
+    of_person: only the booker's own claims count, not the whole company's. has_debt: minutes
+    that were given up too late count as used (see `QuotaDebt`).
     """
 
     about = "time"
@@ -41,6 +44,7 @@ class HoursLimit(ToolRule):
     on_by_default = False
     needs = frozenset({"own"})
     of_person: ClassVar[bool] = False
+    has_debt: ClassVar[bool] = False
 
     @abstractmethod
     def windows(self, request: BookingRequest, parameters: Mapping[str, Any]) -> Iterator[Interval]:
@@ -49,16 +53,43 @@ class HoursLimit(ToolRule):
     def check_tool(
         self, request: BookingRequest, tool: Tool, parameters: Mapping[str, Any]
     ) -> Broken | None:
+        claims = [one for one in request.own if self._counts(request, tool, one)]
+        owed = self._owed(request, tool) if self.has_debt else timedelta(0)
+        taken = self.too_much(request, parameters, claims, owed)
+        return None if taken is None else self.broken(tool, parameters, taken=in_hours(taken))
+
+    def too_much(
+        self,
+        request: BookingRequest,
+        parameters: Mapping[str, Any],
+        claims: Sequence[OwnClaim],
+        owed: timedelta = timedelta(0),
+    ) -> timedelta | None:
+        """What is taken already in the first window that the wished time overfills, or None."""
         if not timedelta(0) < request.span.length <= LONGEST:
             return None
-        claims = [one for one in request.own if self._counts(request, tool, one)]
         most = parameters["hours"] * HOUR
         for window in self.windows(request, parameters):
             asked = overlap(request.span, window)
-            taken = sum((overlap(one.span, window) for one in claims), timedelta(0))
+            taken = sum((overlap(one.span, window) for one in claims), owed)
             if asked and asked + taken > most:
-                return self.broken(tool, parameters, taken=in_hours(taken))
+                return taken
         return None
+
+    def _owed(self, request: BookingRequest, tool: Tool) -> timedelta:
+        """Minutes of the booker's or the company's penalties on the tool that still count."""
+        parameters = request.rulebook.parameters(QUOTA_DEBT, tool)
+        if parameters is None:
+            return timedelta(0)
+        since = request.now - timedelta(days=parameters["days"])
+        minutes = (
+            debt.minutes
+            for debt in request.debts
+            if debt.at > since
+            and tool.pk in debt.tool_ids
+            and (not self.of_person or debt.user_id == request.actor.pk)
+        )
+        return timedelta(minutes=sum(minutes))
 
     def _counts(self, request: BookingRequest, tool: Tool, claim: OwnClaim) -> bool:
         mine = not self.of_person or claim.user_id == request.actor.pk
@@ -97,6 +128,8 @@ class _Daily(HoursLimit):
 
 
 class _Weekly(HoursLimit):
+    has_debt = True
+
     def windows(self, request: BookingRequest, parameters: Mapping[str, Any]) -> Iterator[Interval]:
         return steps(week_of(request.starts_at), request.ends_at, WEEK)
 
@@ -106,9 +139,11 @@ class _Ahead(HoursLimit):
 
     about = "who"
     field = "actor"
+    has_debt = True
 
     def windows(self, request: BookingRequest, parameters: Mapping[str, Any]) -> Iterator[Interval]:
-        ends = [request.ends_at, *(one.span.end for one in request.own)]
+        claims = [*request.own, *chain.from_iterable(request.group_claims.values())]
+        ends = [request.ends_at, *(one.span.end for one in claims)]
         yield Interval(min(request.now, request.starts_at), max(ends))
 
 
@@ -196,3 +231,56 @@ class CompanyHoursAhead(_Ahead):
     )
     next_step = _("Wait until a booking is over, or cancel one that you do not need.")
     explanation = _("A company has at most %(hours)s h of a tool booked ahead.")
+
+
+class _OfGroup(HoursLimit):
+    """All companies and people of a group together; each of the booker's groups is asked."""
+
+    needs = frozenset({"group_claims"})
+
+    def check_tool(
+        self, request: BookingRequest, tool: Tool, parameters: Mapping[str, Any]
+    ) -> Broken | None:
+        for group in request.groups:
+            own = request.rulebook.of_groups([group.pk]).parameters(self, tool)
+            claims = request.group_claims.get(group.pk, ())
+            here = [one for one in claims if one.tool_id == tool.pk]
+            taken = None if own is None else self.too_much(request, own, here)
+            if own is not None and taken is not None:
+                return self.broken(tool, own, taken=in_hours(taken), group=group)
+        return None
+
+
+class GroupHoursDay(_OfGroup, _Daily):
+    code = "group_hours_day"
+    defaults = {"hours": 16}  # noqa: RUF012
+    sentence = _(
+        "All of “%(group)s” together take at most %(hours)s h of %(tool)s a day; they already "
+        "have %(taken)s h."
+    )
+    next_step = _("Choose another day or a shorter time.")
+    explanation = _("A group takes at most %(hours)s h of a tool a day, all together.")
+
+
+class GroupHoursWeek(_OfGroup, _Weekly):
+    code = "group_hours_week"
+    defaults = {"hours": 80}  # noqa: RUF012
+    sentence = _(
+        "All of “%(group)s” together take at most %(hours)s h of %(tool)s a week, from Monday; "
+        "they already have %(taken)s h."
+    )
+    next_step = _("Choose another week or a shorter time.")
+    explanation = _(
+        "A group takes at most %(hours)s h of a tool a week, from Monday, all together."
+    )
+
+
+class GroupHoursAhead(_OfGroup, _Ahead):
+    code = "group_hours_ahead"
+    defaults = {"hours": 160}  # noqa: RUF012
+    sentence = _(
+        "All of “%(group)s” together hold at most %(hours)s h of %(tool)s ahead of them; they "
+        "already have %(taken)s h."
+    )
+    next_step = _("Wait until a booking is over, or choose another tool.")
+    explanation = _("A group has at most %(hours)s h of a tool booked ahead, all together.")

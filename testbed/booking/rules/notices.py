@@ -62,3 +62,20 @@ class LateCancel(Notice):
         "Who cancels later than %(hours_before)s h before the start pays %(fee_percent)s %% of "
         "the price, and %(debt_percent)s %% of the time still counts as used."
     )
+
+
+class QuotaDebt(Notice):
+    """Read by the weekly and the outstanding hours of a person and of a company."""
+
+    code = "quota_debt"
+    on_by_default = False
+    needs = frozenset({"debts"})
+    defaults = {"days": 28}  # noqa: RUF012
+    sentence = _("Time that was given up too late counts as used for %(days)s days.")
+    next_step = _("Wait until it lapses, or ask the facility to take the penalty back.")
+    explanation = _(
+        "Time that was given up too late counts in the hours a week and ahead for %(days)s days."
+    )
+
+
+QUOTA_DEBT = QuotaDebt()

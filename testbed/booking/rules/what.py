@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
+from testbed.booking.models import AllocationKind
 from testbed.booking.rules.base import Broken, ToolRule
+from testbed.booking.rules.when import written
 from testbed.tools.models import E10State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from testbed.booking.rules.base import BookingRequest
+    from testbed.booking.rules.base import BookingRequest, FacilityClaim
     from testbed.booking.rules.book import RuleBook
     from testbed.tools.models import Tool
 
@@ -61,7 +63,7 @@ class ToolUp(ToolRule):
 
 
 class Free(ToolRule):
-    """Says no word about who or what has the time."""
+    """Says no word about whose booking has the time."""
 
     code = "tool_taken"
     about = "time"
@@ -69,13 +71,70 @@ class Free(ToolRule):
     status = 409
     sentence = _("%(tool)s is already taken in that time.")
     next_step = _("Choose one of the nearest free slots.")
-    explanation = _("A tool serves one booking, maintenance or closure at a time.")
+    explanation = _("A tool serves one booking at a time.")
 
     def check_tool(
         self, request: BookingRequest, tool: Tool, parameters: Mapping[str, Any]
     ) -> Broken | None:
-        taken = any(claim.overlaps(request.span) for claim in request.busy.get(tool.pk, ()))
+        facility = {claim.span for claim in request.facility.get(tool.pk, ())}
+        busy = (claim for claim in request.busy.get(tool.pk, ()) if claim not in facility)
+        taken = any(claim.overlaps(request.span) for claim in busy)
         return self.broken(tool, parameters) if taken else None
+
+
+class FacilityBusy(ToolRule):
+    """What the facility itself does on the tool; its public reason is told when it gives one."""
+
+    about = "time"
+    field = "starts_at"
+    status = 409
+    next_step = _("Choose one of the nearest free slots.")
+    kind: ClassVar[str]
+
+    def check_tool(
+        self, request: BookingRequest, tool: Tool, parameters: Mapping[str, Any]
+    ) -> Broken | None:
+        for claim in request.facility.get(tool.pk, ()):
+            if claim.kind == self.kind and claim.span.overlaps(request.span):
+                until = written(claim.span.end)
+                return self.broken(tool, parameters, until=until, reason=Because(claim))
+        return None
+
+
+class Because:
+    """A claim's reason as the end of a sentence, rendered late in the reader's language."""
+
+    def __init__(self, claim: FacilityClaim) -> None:
+        self.claim = claim
+
+    def __str__(self) -> str:
+        return f" ({self.claim.reason})" if self.claim.reason else ""
+
+
+class UnderMaintenance(FacilityBusy):
+    code = "taken_maintenance"
+    kind = AllocationKind.MAINTENANCE
+    sentence = _("%(tool)s is in maintenance until %(until)s%(reason)s.")
+    explanation = _("A tool in maintenance is not booked.")
+
+
+class Closed(FacilityBusy):
+    code = "closed"
+    kind = AllocationKind.CLOSURE
+    sentence = _("%(tool)s is closed until %(until)s%(reason)s.")
+    explanation = _("A tool is not booked while the facility closes it.")
+
+
+class FacilityOutage(FacilityBusy):
+    """Nitrogen, DI water, exhaust: written on each tool that needs what is missing."""
+
+    code = "facility_outage"
+    kind = AllocationKind.OUTAGE
+    sentence = _("%(tool)s lacks a shared supply of the building until %(until)s%(reason)s.")
+    explanation = _(
+        "A tool is not booked while a shared supply that it needs (nitrogen, DI water, exhaust) "
+        "is out."
+    )
 
 
 class NeedsApproval(ToolRule):

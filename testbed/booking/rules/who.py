@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
+from testbed.booking.hours import KST
+from testbed.booking.pricing import price
 from testbed.booking.rules.base import Broken, Rule
 from testbed.booking.rules.when import written
 
@@ -98,3 +101,78 @@ class FutureBookings(Rule):
         if parameters is None or len(ahead) < parameters["maximum"]:
             return None
         return Broken(self, {**parameters, "bookings": len(ahead)})
+
+
+class CreditLimit(Rule):
+    """Live bookings that are not over, and this one, against what the facility gives on credit.
+
+    Counts totals with VAT, as they were quoted. A company without a limit is never refused.
+    """
+
+    code = "credit_limit"
+    about = "who"
+    field = "actor"
+    status = 409
+    staff_may_override = True
+    needs = frozenset({"credit"})
+    sentence = _(
+        "Your company's open bookings (₩%(outstanding)s) and this one (₩%(price)s) come to more "
+        "than its credit limit of ₩%(limit)s."
+    )
+    next_step = _("Settle or cancel open bookings, or ask the facility for a higher limit.")
+    explanation = _("The open bookings of a company stay within its credit limit, if it has one.")
+
+    def check(self, request: BookingRequest) -> Broken | None:
+        limit = request.company.credit_limit_won if request.company else None
+        if limit is None or request.rulebook.parameters(self) is None:
+            return None
+        asked = price(
+            company=request.company,
+            tools=request.tools,
+            starts_at=request.starts_at,
+            ends_at=request.ends_at,
+            test_wafers=request.test_wafers,
+        ).total_won
+        if request.outstanding_won + asked <= limit:
+            return None
+        won = {"outstanding": request.outstanding_won, "price": asked, "limit": limit}
+        return Broken(self, {name: f"{amount:,}" for name, amount in won.items()})
+
+
+class PenaltyLimit(Rule):
+    """Of the booker, not of the company; a penalty that was taken back does not count."""
+
+    code = "penalty_limit"
+    about = "who"
+    field = "actor"
+    status = 403
+    staff_may_override = True
+    on_by_default = False
+    needs = frozenset({"debts"})
+    defaults = {"maximum": 3, "days": 30}  # noqa: RUF012
+    sentence = _(
+        "You gave up %(penalties)s bookings too late within %(days)s days; at %(maximum)s you "
+        "cannot book for a while."
+    )
+    next_step = _(
+        "You can book again from %(until)s; let a colleague book, or ask the facility to take a "
+        "penalty back."
+    )
+    explanation = _(
+        "Who cancelled too late or did not come %(maximum)s times within %(days)s days cannot "
+        "book until the oldest of these is %(days)s days old."
+    )
+
+    def check(self, request: BookingRequest) -> Broken | None:
+        parameters = request.rulebook.parameters(self)
+        if parameters is None or not parameters["maximum"]:
+            return None
+        within = timedelta(days=parameters["days"])
+        mine = (one.at for one in request.debts if one.user_id == request.actor.pk)
+        counted = sorted((at for at in mine if at > request.now - within), reverse=True)
+        if len(counted) < parameters["maximum"]:
+            return None
+        # One fewer than the maximum when the last of the newest `maximum` falls out.
+        until = (counted[parameters["maximum"] - 1] + within).astimezone(KST)
+        values = {**parameters, "penalties": len(counted), "until": written(until)}
+        return Broken(self, values)
