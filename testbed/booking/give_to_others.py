@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from testbed.booking import line, penalties
-from testbed.booking.models import Allocation
+from testbed.booking import line, penalties, signals
+from testbed.booking.models import Allocation, Booking
 from testbed.people import journal
 from testbed.transactions import in_transaction
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from testbed.booking.models import Booking, BookingState, PenaltyKind
+    from testbed.booking.models import BookingState, PenaltyKind
     from testbed.booking.querysets import BookingQuerySet
 
 
@@ -41,6 +41,7 @@ def give_to_others(
         if booking is None:
             return False
         cost = penalties.cost_of_giving_up(booking, tools, now)
+        signals.giving_back.send(sender=Booking, booking_ids=[booking.pk])
         booking.state = state
         booking.save(update_fields=["state"])
         line.free([booking.pk])

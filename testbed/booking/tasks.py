@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from testbed.booking import expire, lapse
+from testbed.booking import expire, lapse, no_show, reconfirm
 from testbed.booking.models import IdempotencyKey
 from testbed.celery import app, background_task
 
@@ -26,6 +26,18 @@ def lapse_requests() -> int:
 
 
 @background_task
+def release_unconfirmed() -> int:
+    """Needs nothing; leaves no booking that was not re-confirmed in time. Idempotent."""
+    return reconfirm.release_unconfirmed()
+
+
+@background_task
+def release_no_shows() -> int:
+    """Needs nothing; leaves no running booking whose people are overdue. Idempotent."""
+    return no_show.release_no_shows()
+
+
+@background_task
 def forget_idempotency_keys() -> int:
     """Needs nothing; deletes keys older than a day, whose requests nobody repeats any more."""
     old = timezone.now() - KEYS_LAST
@@ -38,6 +50,14 @@ app.conf.beat_schedule = {
     "booking.lapse_requests": {
         "task": "testbed.booking.tasks.lapse_requests",
         "schedule": 60.0,
+    },
+    "booking.release_unconfirmed": {
+        "task": "testbed.booking.tasks.release_unconfirmed",
+        "schedule": 60.0,
+    },
+    "booking.release_no_shows": {
+        "task": "testbed.booking.tasks.release_no_shows",
+        "schedule": 30.0,
     },
     "booking.forget_idempotency_keys": {
         "task": "testbed.booking.tasks.forget_idempotency_keys",

@@ -9,6 +9,7 @@ from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
 
 from instruments.jobs import StepOrder, WaferOrder
+from testbed.booking import no_show
 from testbed.booking.models import Booking
 from testbed.material.models import Lot, Wafer
 from testbed.people.models import User
@@ -51,6 +52,7 @@ def _start(actor: User, booking: Booking, operation: Operation, slots: list[int]
     if at.tool is None or at.version is None or lot is None:
         raise _just_started()
     run = _document(at, at.tool, at.version, lot)
+    no_show.begin(booking, at.now)
     steps = _plan(run, at.version, lot, at.wafers)
     log.append(
         run=run, kind="run.queued", actor=actor, steps=len(steps), wafers=len(at.wafers),
