@@ -6,8 +6,7 @@ another in a circle.
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
@@ -15,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from testbed.booking import signals
 from testbed.booking.intervals import Interval
 from testbed.booking.models import Allocation, AllocationKind, Booking
-from testbed.compiled import Statement, insert, moment, several, spread, whole
+from testbed.compiled import Among, Statement, insert, moment, whole
 from testbed.refusals import Refusal
 from testbed.tools.models import Tool
 from testbed.transactions import broken_constraint
@@ -39,10 +38,12 @@ def lock(tool_ids: Iterable[int]) -> list[Tool]:
 
 
 _LOCKED: Statement[Tool] = Statement(
-    lambda: Tool.objects.select_for_update(no_key=True, of=("self",))
-    .filter(Among("pk", "tools"))
-    .with_state()
-    .order_by("pk")
+    lambda: (
+        Tool.objects.select_for_update(no_key=True, of=("self",))
+        .filter(Among("pk", "tools"))
+        .with_state()
+        .order_by("pk")
+    )
 )
 
 
@@ -74,27 +75,31 @@ def claims(
     if not tool_ids:
         return []
     # No booking has the key 0.
-    values = {"start": start, "end": end, "now": now, "without": without or 0}
-    rows = _claims(len(tool_ids))(**values, **spread("tool", tool_ids))
+    rows = _CLAIMS(start=start, end=end, now=now, without=without or 0, tools=list(tool_ids))
     return [
-        Claim(tool, company, Interval(begins, ends), *words)
-        for tool, company, begins, ends, *words in rows
+        Claim(tool, company, Interval(begins, ends), *reasons)
+        for tool, company, begins, ends, *reasons in rows
     ]
 
 
-@cache
-def _claims(count: int) -> Statement[tuple[int, int | None, datetime, datetime, str, str, str]]:
-    return Statement(
-        lambda: Allocation.objects.claiming(moment("now"))
+_CLAIMS: Statement[Any] = Statement(
+    lambda: (
+        Allocation.objects.claiming(moment("now"))
         .between(moment("start"), moment("end"))
-        .filter(tool_id__in=several("tool", count))
+        .filter(Among("tool_id", "tools"))
         .exclude(booking_id=whole("without"))
         .order_by("starts_at")
         .values_list(
-            "tool_id", "booking__company_id", "starts_at", "ends_at", "kind", "reason_ko",
+            "tool_id",
+            "booking__company_id",
+            "starts_at",
+            "ends_at",
+            "kind",
+            "reason_ko",
             "reason_en",
         )
-    )  # fmt: skip
+    )
+)
 
 
 def write(booking: Booking, tools: Sequence[Tool]) -> None:
