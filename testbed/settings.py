@@ -231,6 +231,10 @@ LEASE_HEARTBEAT_S = env.float("TESTBED_LEASE_HEARTBEAT_S", default=5.0)
 SWEEP_EVERY_S = env.float("TESTBED_SWEEP_EVERY_S", default=15.0)
 WIRE_TIMEOUT_S = env.float("TESTBED_WIRE_TIMEOUT_S", default=5.0)
 HOLD_MINUTES = env.int("TESTBED_HOLD_MINUTES", default=10)
+# The waiting list: minutes of working time for which an offer stands, and for how many hours a
+# company that was offered a time comes after the others.
+OFFER_MINUTES = env.int("TESTBED_OFFER_MINUTES", default=60)
+OFFER_FAIR_HOURS = env.int("TESTBED_OFFER_FAIR_HOURS", default=24)
 
 DJANGO_STRUCTLOG_CELERY_ENABLED = False
 LOGGING = {

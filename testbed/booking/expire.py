@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from testbed.booking import line
 from testbed.booking.models import Allocation, Booking, BookingState
+from testbed.compiled import Among, Statement, moment
 from testbed.people import journal
 from testbed.transactions import in_transaction
 
@@ -26,18 +27,23 @@ def expire_holds(*, tool_ids: Iterable[int], now: datetime) -> int:
     Rows are locked by pk, so that two sweeps over different tools of one cell never wait in a
     circle; whoever comes second finds the hold already closed.
     """
-    on_tools = Allocation.objects.live().filter(tool_id__in=list(tool_ids))
-    stale = (
-        Booking.objects.stale(now)
-        .filter(pk__in=on_tools.values("booking_id"))
+    expired = _STALE(now=now, tools=list(tool_ids))
+    for booking in expired:
+        close(booking)
+    return len(expired)
+
+
+_STALE: Statement[Booking] = Statement(
+    lambda: (
+        Booking.objects.stale(moment("now"))
+        .filter(
+            pk__in=Allocation.objects.live().filter(Among("tool_id", "tools")).values("booking_id")
+        )
         .select_for_update(of=("self",))
         .with_company()
         .order_by("pk")
     )
-    expired = list(stale)
-    for booking in expired:
-        close(booking)
-    return len(expired)
+)
 
 
 def close(booking: Booking) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from testbed.booking.question_models import Question
     from testbed.compiled import Slot
     from testbed.people.models import User
+    from testbed.compiled import Slot
     from testbed.people.querysets import Viewer
 
 
@@ -47,7 +48,9 @@ class BookingQuerySet(CompanyOwnedQuerySet):
         """What a row of a list shows, in two queries."""
         return (
             self.with_asked()
-            .select_related("company", "booked_by", "cell", "lot", "route", "decided_by")
+            .select_related(
+                "company", "booked_by", "placed_by", "cell", "lot", "route", "decided_by"
+            )
             .prefetch_related("allocations__tool")
         )
 

@@ -6,6 +6,7 @@ import secrets
 from django.db import transaction
 from django.utils import timezone
 
+from testbed.compiled import Statement, text
 from testbed.people import journal
 from testbed.people.models import ApiToken, User
 
@@ -27,11 +28,15 @@ def issue(*, actor: User, name: str) -> tuple[ApiToken, str]:
 
 def find(key: str) -> ApiToken | None:
     """The live token for `key`, its owner active, or None."""
-    return (
-        ApiToken.objects.select_related("user__company")
-        .filter(digest=digest_of(key), revoked_at=None, user__is_active=True)
-        .first()
+    found = _LIVE(digest=digest_of(key))
+    return found[0] if found else None
+
+
+_LIVE = Statement(
+    lambda: ApiToken.objects.select_related("user__company").filter(
+        digest=text("digest"), revoked_at=None, user__is_active=True
     )
+)
 
 
 @transaction.atomic

@@ -1,0 +1,163 @@
+"""Statements that are compiled once: for the few that run so often that compiling them shows.
+
+Django turns a queryset into SQL anew at every call, which takes several times longer than
+PostgreSQL takes to answer. A `Statement` keeps the SQL of a queryset whose values are slots; the
+server keeps its plan. `insert` does the same for new rows.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import psycopg
+from django.db import DEFAULT_DB_ALIAS, connection, models
+from django.db.models.query import ModelIterable, get_related_populators
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+Row = TypeVar("Row")
+
+
+class Slot(models.Expression):
+    """A value that is given at each run, wherever a queryset takes an expression.
+
+    `cast`: its type in PostgreSQL; a small number sent without one is a smallint, which an index
+    over bigints does not know.
+    """
+
+    def __init__(self, name: str, cast: str, output_field: models.Field[Any, Any]) -> None:
+        super().__init__(output_field=output_field)
+        self.name = name
+        self.cast = cast
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        return f"%s::{self.cast}", [self]
+
+
+def whole(name: str) -> Slot:
+    """A slot for a whole number, such as a key."""
+    return Slot(name, "bigint", models.BigIntegerField())
+
+
+def text(name: str) -> Slot:
+    return Slot(name, "text", models.TextField())
+
+
+def moment(name: str) -> Slot:
+    return Slot(name, "timestamptz", models.DateTimeField())
+
+
+class Among(models.Func):
+    """A condition: the whole number in `column` is one of the list given as `name`."""
+
+    template = "%(expressions)s)"
+    arg_joiner = " = ANY("
+
+    def __init__(self, column: str, name: str) -> None:
+        numbers = Slot(name, "bigint[]", models.Field())
+        super().__init__(column, numbers, output_field=models.BooleanField())
+
+
+class Statement(Generic[Row]):
+    """A queryset with slots; its rows are model objects, or tuples for a `values_list`.
+
+    `build` is called once, at the first run; a queryset that locks must then be inside a
+    transaction. What it prefetches is not fetched.
+    """
+
+    def __init__(self, build: Callable[[], models.QuerySet[Any, Row]]) -> None:
+        self._build = build
+        self._lock = threading.Lock()
+        self._compiled: tuple[Any, str, tuple[Any, ...], bool] | None = None
+
+    def __call__(self, **values: Any) -> list[Row]:
+        """Run it; KeyError when a slot has no value."""
+        compiler, sql, given, is_model = self._compiled or self._compile()
+        params = [values[one.name] if isinstance(one, Slot) else one for one in given]
+        found = compiler.results_iter([run(sql, params)], tuple_expected=not is_model)
+        return list(_objects(compiler, found) if is_model else found)
+
+    def _compile(self) -> tuple[Any, str, tuple[Any, ...], bool]:
+        with self._lock:
+            if self._compiled is None:
+                queryset = self._build()
+                compiler = queryset.query.get_compiler(DEFAULT_DB_ALIAS)
+                sql, params = compiler.as_sql()
+                is_model = issubclass(queryset._iterable_class, ModelIterable)  # noqa: SLF001
+                self._compiled = (compiler, sql, tuple(params), is_model)
+            return self._compiled
+
+
+def _objects(compiler: Any, rows: Iterator[Any]) -> Iterator[Any]:
+    """Model objects with their annotations and `select_related` objects, as a queryset makes."""
+    info = compiler.klass_info
+    fields = info["select_fields"]
+    first, last = fields[0], fields[-1] + 1
+    names = [column[0].target.attname for column in compiler.select[first:last]]
+    related = get_related_populators(info, compiler.select, DEFAULT_DB_ALIAS)  # type: ignore[call-arg]
+    for row in rows:
+        made = info["model"].from_db(DEFAULT_DB_ALIAS, names, row[first:last])
+        for populator in related:
+            populator.populate(row, made)
+        for name, position in compiler.annotation_col_map.items():
+            setattr(made, name, row[position])
+        yield made
+
+
+def insert(rows: Sequence[models.Model]) -> None:
+    """Insert new objects of one model in one statement and give them their keys.
+
+    As `bulk_create`, with neither signals nor batches: for a handful of rows.
+    """
+    sql, fields = _insertion(type(rows[0]), len(rows))
+    params = [_stored(field, row) for row in rows for field in fields]
+    for row, (key,) in zip(rows, run(sql, params), strict=True):
+        row.pk = key
+        state = row._state  # noqa: SLF001 - as Django itself marks what is saved
+        state.adding, state.db = False, DEFAULT_DB_ALIAS
+
+
+@lru_cache(maxsize=64)
+def _insertion(
+    model: type[models.Model], count: int
+) -> tuple[str, tuple[models.Field[Any, Any], ...]]:
+    key = model._meta.pk
+    fields = tuple(field for field in model._meta.local_concrete_fields if field is not key)
+    quote = connection.ops.quote_name
+    columns = ", ".join(quote(str(field.column)) for field in fields)
+    row = ", ".join(["%s"] * len(fields))
+    values = ", ".join([f"({row})"] * count)
+    table = quote(model._meta.db_table)
+    # Names of our own models alone; every value is a parameter.
+    sql = f"INSERT INTO {table} ({columns}) VALUES {values} RETURNING {quote(str(key.column))}"  # noqa: S608
+    return sql, fields
+
+
+def _stored(field: models.Field[Any, Any], row: models.Model) -> Any:
+    return field.get_db_prep_save(field.pre_save(row, add=True), connection)
+
+
+class _Cursor(psycopg.Cursor[Any]):
+    """Remembers the text of a prepared statement too, for those who log or count queries."""
+
+    def _send_query_prepared(self, name: bytes, pgq: Any, **options: Any) -> None:
+        self._query = pgq
+        super()._send_query_prepared(name, pgq, **options)
+
+
+def run(sql: str, params: Sequence[Any]) -> list[Any]:
+    """All rows of a statement that PostgreSQL keeps prepared, a connection's first run aside.
+
+    Django's own cursor writes the values into the text, so that the server plans it each time.
+    """
+    connection.ensure_connection()
+    database: Any = connection
+    bare = _Cursor(database.connection)
+    # The wrapper counts, logs and translates errors as for every other statement.
+    with database._prepare_cursor(bare) as cursor:  # noqa: SLF001
+        cursor.execute(sql, params)
+        found: list[Any] = cursor.fetchall()
+    return found
