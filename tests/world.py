@@ -22,6 +22,7 @@ from testbed.booking.models import (
     FeedKind,
     Holiday,
 )
+from testbed.booking.question_models import Question
 from testbed.material.check_in import check_in
 from testbed.material.models import Carrier, Lot
 from testbed.material.register import register
@@ -50,6 +51,7 @@ class World:
     step: Step
     tool: Tool
     calendar: CalendarFeed
+    question: Question
 
     def arguments(self, name: str) -> dict[str, Any]:
         """Values for the path arguments of the route called `name`."""
@@ -77,6 +79,7 @@ class World:
         """The first part found in a route's name tells whose key it wants."""
         return {
             "recipe": self.recipe,
+            "answer_question": self.question,
             "hold": self.held,
             "extend": self.held,
             "api_submit": self.held,
@@ -195,4 +198,10 @@ def world(alice: User, technician: User, process_engineer: User, cd_sem: Tool) -
     samples = np.linspace(29.0, 31.0, 100, dtype=np.float32)
     keep(step, Done(traces=(TraceBlock("dose", "mJ/cm²", 0.0, 0.1, samples),)))
     calendar, _token = issue(actor=alice, kind=FeedKind.MINE)
-    return World(lot, version.recipe, version, booking, held, traveler, run, step, cd_sem, calendar)
+    question = Question.objects.create(
+        booking=booking, asked_by=process_engineer, text="Which resist is on them?"
+    )
+    return World(
+        lot, version.recipe, version, booking, held, traveler, run, step, cd_sem, calendar,
+        question,
+    )  # fmt: skip

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from testbed.booking import api_shapes as shapes
 from testbed.booking import approve as decisions
-from testbed.booking import idempotency
+from testbed.booking import desk_api, idempotency
 from testbed.booking.calendar_views import address_of
 from testbed.booking.calendars import issue, revoke
 from testbed.booking.cancel import cancel
@@ -68,7 +68,8 @@ def one_booking(request: Request, pk: int) -> Booking:
 def shown(request: Request, booking: Booking, status: int = 200) -> Response:
     """The booking read again, as everybody sees it."""
     fresh = bookings_of(request).get(pk=booking.pk)
-    data = shapes.BookingSerializer(fresh, context=shapes.booking_context()).data
+    context = shapes.booking_context(request.user)
+    data = shapes.BookingSerializer(fresh, context=context).data
     return Response(data, status=status)
 
 
@@ -139,12 +140,12 @@ class Holds(APIView):
 
     @extend_schema(
         parameters=[idempotency.PARAMETER],
-        request=shapes.SpanSerializer,
+        request=shapes.NewHoldSerializer,
         responses={201: shapes.BookingSerializer, **CLAIMS},
     )
     def post(self, request: Request) -> Response:
         def work() -> Response:
-            asked = checked(shapes.SpanSerializer, request.data, request)
+            asked = checked(shapes.NewHoldSerializer, request.data, request)
             return shown(request, hold(actor=person(request), **asked), 201)
 
         return idempotency.once(request, work)
@@ -159,7 +160,8 @@ class Bookings(generics.ListAPIView[Booking]):
         return bookings_of(self.request)
 
     def get_serializer_context(self) -> dict[str, Any]:
-        return {**super().get_serializer_context(), **shapes.booking_context()}
+        context = shapes.booking_context(self.request.user)
+        return {**super().get_serializer_context(), **context}
 
     @extend_schema(responses={200: shapes.BookingSerializer(many=True)})
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -179,6 +181,8 @@ class Bookings(generics.ListAPIView[Booking]):
                 starts_at=asked["starts_at"],
                 ends_at=asked["ends_at"],
                 answers=shapes.answers_of(asked),
+                on_behalf_of=asked["on_behalf_of"],
+                override=asked["override"],
             )
             return shown(request, booking, 201)
 
@@ -197,14 +201,17 @@ class Submit(APIView):
     """Answer the form of a held slot: it waits for approval, or is confirmed at once."""
 
     @extend_schema(
-        request=shapes.AnswersSerializer,
+        request=shapes.SubmitSerializer,
         responses={200: shapes.BookingSerializer, **CLAIMS},
     )
     def post(self, request: Request, pk: int) -> Response:
         booking = one_booking(request, pk)
-        asked = checked(shapes.AnswersSerializer, request.data, request)
-        answers = shapes.answers_of(asked)
-        return shown(request, submit(actor=person(request), booking=booking, answers=answers))
+        asked = checked(shapes.SubmitSerializer, request.data, request)
+        placed = submit(
+            actor=person(request), booking=booking, answers=shapes.answers_of(asked),
+            override=asked["override"],
+        )  # fmt: skip
+        return shown(request, placed)
 
 
 class Extend(APIView):
@@ -276,13 +283,13 @@ class Change(APIView):
 
     @extend_schema(
         parameters=[idempotency.PARAMETER],
-        request=shapes.SpanSerializer,
+        request=shapes.NewSpanSerializer,
         responses={200: shapes.BookingSerializer, **CLAIMS},
     )
     def post(self, request: Request, pk: int) -> Response:
         def work() -> Response:
             booking = one_booking(request, pk)
-            asked = checked(shapes.SpanSerializer, request.data, request)
+            asked = checked(shapes.NewSpanSerializer, request.data, request)
             return shown(request, change(actor=person(request), booking=booking, **asked))
 
         return idempotency.once(request, work)
@@ -389,4 +396,5 @@ urlpatterns = [
     path("calendars/", Calendars.as_view(), name="api_calendars"),
     path("calendars/<int:pk>/", OneCalendar.as_view(), name="api_calendar"),
     path("timeline/", Timeline.as_view(), name="api_timeline"),
+    *desk_api.urlpatterns,
 ]

@@ -12,12 +12,15 @@ from rest_framework import serializers
 
 from testbed.booking.hold import extensions_left
 from testbed.booking.models import Booking, BookingState, CalendarFeed, FeedKind, UseMode
+from testbed.booking.on_behalf import engineer_named
+from testbed.booking.override import Override
 from testbed.booking.place import Answers
 from testbed.booking.rules import RuleBook
-from testbed.booking.status import status
+from testbed.booking.status import is_asked, status
 from testbed.booking.target import find
 from testbed.booking.timeline import KINDS
 from testbed.material.models import SLOTS, Lot
+from testbed.people.permissions import demand
 from testbed.people.visitor import person
 from testbed.process.models import Route
 from testbed.tools.models import Tool
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rest_framework.request import Request
+
+    from testbed.people.models import User
+    from testbed.people.querysets import Viewer
 
 
 # Far enough for any plan, near enough that no arithmetic on it leaves the calendar.
@@ -190,7 +196,7 @@ class AnswersSerializer(WaferCountsSerializer):
     use_mode = serializers.ChoiceField(choices=UseMode.choices, default=UseMode.REQUESTED)
 
     def validate_lot(self, code: str | None) -> Lot | None:
-        # Staff never book, so everything visible to the asker is the own company's.
+        # Staff see all lots; the verb refuses one that is not of the company they book for.
         lots = Lot.objects.visible_to(person(self.context["request"]))
         lot: Lot | None = lots.filter(code=code).first() if code else None
         if code and lot is None:
@@ -201,7 +207,54 @@ class AnswersSerializer(WaferCountsSerializer):
         return route_of(code, self.context["request"])
 
 
-class NewBookingSerializer(SpanSerializer, AnswersSerializer):
+class OverrideSerializer(serializers.Serializer[Any]):
+    """Rules that staff set aside, by code, and why."""
+
+    codes = serializers.ListField(
+        child=serializers.CharField(max_length=40), min_length=1, max_length=50
+    )
+    reason = serializers.CharField(min_length=5, max_length=200)
+
+
+class OverridingSerializer(serializers.Serializer[Any]):
+    """For the facility's staff alone."""
+
+    override = OverrideSerializer(
+        required=False, allow_null=True, default=None, help_text="staff only: rules set aside"
+    )
+
+    def validate_override(self, given: dict[str, Any] | None) -> Override | None:
+        if given is None:
+            return None
+        demand(person(self.context["request"]), "override_rules")
+        return Override.of(given["codes"], given["reason"])
+
+
+class DeskSerializer(OverridingSerializer):
+    """For the facility's staff alone: whom they book for."""
+
+    on_behalf_of = serializers.CharField(
+        required=False, allow_null=True, default=None, max_length=120,
+        help_text="staff only: id or mail address of the company's engineer",
+    )  # fmt: skip
+
+    def validate_on_behalf_of(self, whom: str | None) -> User | None:
+        return engineer_named(person(self.context["request"]), whom) if whom else None
+
+
+class NewHoldSerializer(SpanSerializer, DeskSerializer):
+    """A slot to hold."""
+
+
+class SubmitSerializer(AnswersSerializer, OverridingSerializer):
+    """What is to be done in the held time."""
+
+
+class NewSpanSerializer(SpanSerializer, OverridingSerializer):
+    """Where a booking moves to."""
+
+
+class NewBookingSerializer(SpanSerializer, AnswersSerializer, DeskSerializer):
     """Slot and answers together."""
 
 
@@ -256,6 +309,17 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
     number = serializers.CharField(source="__str__", read_only=True)
     company = serializers.CharField(source="company.business_number")
     booked_by = serializers.CharField(source="booked_by.name")
+    placed_by = serializers.CharField(
+        source="placed_by.name", allow_null=True, default=None,
+        help_text="the member of staff who booked on the company's behalf",
+    )  # fmt: skip
+    overridden = serializers.ListField(
+        child=serializers.CharField(), help_text="codes of the rules that staff set aside"
+    )
+    override_reason = serializers.SerializerMethodField(help_text="told to the staff alone")
+    is_asked = serializers.SerializerMethodField(
+        help_text="a question of the facility's waits for the company's answer"
+    )
     cell = serializers.CharField(source="cell.code", allow_null=True, default=None)
     tools = serializers.SerializerMethodField()
     lot = serializers.CharField(source="lot.code", allow_null=True, default=None)
@@ -268,11 +332,19 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
     class Meta:
         model = Booking
         fields = (
-            "id", "number", "state", "next_step", "company", "booked_by", "cell", "tools",
+            "id", "number", "state", "next_step", "is_asked", "company", "booked_by",
+            "placed_by", "overridden", "override_reason", "cell", "tools",
             "starts_at", "ends_at", "hold_expires_at", "extensions_left", "lot", "route",
             "wafer_count", "test_wafers", "purpose", "use_mode", "quote", "refusal_reason",
             "created_at", "decided_at",
         )  # fmt: skip
+
+    def get_override_reason(self, booking: Booking) -> str:
+        is_staff = getattr(self.context.get("viewer"), "is_staff_member", False)
+        return booking.override_reason if is_staff else ""
+
+    def get_is_asked(self, booking: Booking) -> bool:
+        return is_asked(booking)
 
     def get_tools(self, booking: Booking) -> list[str]:
         return [claim.tool.code for claim in booking.allocations.all()]
@@ -295,9 +367,9 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
         return booking.quote or None
 
 
-def booking_context() -> dict[str, Any]:
-    """What `BookingSerializer` needs besides the booking (one query)."""
-    return {"now": timezone.now(), "rulebook": RuleBook.load()}
+def booking_context(viewer: Viewer | None = None) -> dict[str, Any]:
+    """What `BookingSerializer` needs besides the booking (one query); viewer: who reads it."""
+    return {"now": timezone.now(), "rulebook": RuleBook.load(), "viewer": viewer}
 
 
 class RuleSettingSerializer(serializers.Serializer[Any]):

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from testbed.booking.models import Booking
 
+LONGEST_ID = 18
+
 
 def engineers() -> QuerySet[User]:
     """Whom staff may book for: active people who may book, of companies whose account is open."""
@@ -41,6 +43,22 @@ def booker_of(actor: User, on_behalf_of: User | None = None) -> User:
         return actor
     demand(actor, "book_on_behalf")
     found = engineers().filter(pk=on_behalf_of.pk).first()
+    if found is None:
+        raise not_an_engineer()
+    return found
+
+
+def engineer_named(actor: User, whom: str) -> User:
+    """The engineer with this id or mail address.
+
+    Raises Refusal: "not_allowed" (403) before anything is looked up; "not_an_engineer" (422).
+    """
+    demand(actor, "book_on_behalf")
+    is_id = whom.isascii() and whom.isdigit() and len(whom) <= LONGEST_ID
+    if "\x00" in whom:
+        raise not_an_engineer()
+    wanted = {"pk": int(whom)} if is_id else {"email__iexact": whom}
+    found = engineers().filter(**wanted).first()
     if found is None:
         raise not_an_engineer()
     return found
