@@ -12,13 +12,15 @@ from django.utils.translation import override
 from hypothesis import given
 from hypothesis import strategies as st
 
+from testbed.booking.clean_path import Cleaning, Stop
 from testbed.booking.intervals import Interval
 from testbed.booking.models import Holiday, RuleSetting, UseMode
 from testbed.booking.rules import RULES, BookingRequest, RuleBook, by_code, check_all, refusing
-from testbed.booking.rules.base import OwnClaim, Qualified
+from testbed.booking.rules.base import Chain, CourseAsked, Debt, FacilityClaim, OwnClaim, Qualified
 from testbed.booking.rules.when import LongEnoughRange, down_to_grid, on_grid
-from testbed.people.models import Company, Role, User
-from testbed.tools.models import E10State, Tool
+from testbed.people.models import Company, Group, Role, User
+from testbed.process.models import Route
+from testbed.tools.models import Course, E10State, Supply, Tool
 from tests.booking.conftest import kst
 
 NOW = kst(3, 8)
@@ -152,7 +154,98 @@ BREAKING |= {
     },
     "contamination": {"tools": [a_tool(contamination_class=1)], "wafer_classes": [3, 3]},
 }
-NOTICES = {"needs_approval", "hold_time", "reconfirm", "no_show", "late_cancel"}
+CREW = Group(pk=5, code="crew", name_ko="소부장 우대", name_en="Preferred makers")
+CREDIT = Company(name_ko="가온", name_en="Gaon", size_class="sme", credit_limit_won=1_000_000)
+WET = Cleaning(3, 1, 220_000, "RCA clean", "clean")
+DIRTY_ROUTE = {
+    "route": Route(code="r", name_ko="경로", name_en="Route"),
+    "wafer_count": 2,
+    "lot_wafers": 2,
+    "wafer_classes": [0, 0],
+    "stops": [
+        Stop("Copper etch", "etcher", frozenset({3})),
+        Stop("Coat", "track", frozenset({1})),
+    ],
+    "cleanings": [WET],
+}
+COURSE = CourseAsked(Course(code="safety", name_ko="안전", name_en="Safety"), frozenset({1}))
+RETICLE = Supply(pk=9, code="L40", kind="reticle", name_ko="레티클", name_en="Reticle L40")
+
+
+def penalties(*days_ago: float, minutes: int = 0, user: int = 7) -> list[Debt]:
+    tools = frozenset({1})
+    return [Debt(user, tools, NOW - timedelta(days=days), minutes) for days in days_ago]
+
+
+def facility(kind: str, **words: str) -> dict[str, Any]:
+    span = Interval(kst(4, 11), kst(4, 13))
+    return {"busy": {1: [span]}, "facility": {1: [FacilityClaim(kind, span, **words)]}}
+
+
+def with_supply(**fields: Any) -> dict[str, Any]:
+    known = {"pk": 9, "code": "L40", "name_ko": "레티클", "name_en": "Reticle L40"}
+    return {"supplies": [Supply(**known | fields)]}
+
+
+BREAKING |= {
+    "credit_limit": {
+        "company": CREDIT,
+        "tools": [a_tool(rate_won_per_hour=300_000)],
+        "outstanding_won": 472_001,
+    },
+    "penalty_limit": {
+        "rulebook": book_of("penalty_limit", maximum=2, days=30),
+        "actor": a_person(),
+        "debts": penalties(1, 29),
+    },
+    "group_hours_ahead": {
+        "rulebook": book_of("group_hours_ahead", hours=3),
+        "groups": [CREW],
+        "group_claims": {5: [own(kst(9, 8), kst(9, 10), user=8)]},
+    },
+    "group_hours_day": {
+        "rulebook": book_of("group_hours_day", hours=3),
+        "groups": [CREW],
+        "group_claims": {5: MORNING},
+    },
+    "group_hours_week": {
+        "rulebook": book_of("group_hours_week", hours=3),
+        "groups": [CREW],
+        "group_claims": {5: [own(kst(1, 8), kst(1, 10), user=8)]},
+    },
+    # Thursday is for numbers that end in 4 or 9.
+    "day_rotation": {
+        "rulebook": book_of("day_rotation"),
+        "company": Company(business_number="9998100015"),
+    },
+    "queue_time": {"chain": Chain(before=Interval(kst(4, 8), kst(4, 9)), within_minutes=30)},
+    "taken_maintenance": facility("maintenance"),
+    "closed": facility("closure", reason_ko="정기 점검", reason_en="yearly check"),
+    "facility_outage": facility("outage", reason_ko="질소 공급 중단", reason_en="no nitrogen"),
+    "training_missing": {"rulebook": book_of("training_missing"), "courses": [COURSE], **ALONE},
+    "training_expired": {
+        "rulebook": book_of("training_expired"),
+        "courses": [replace(COURSE, is_passed=True, valid_until=date(2027, 3, 3))],
+        **ALONE,
+    },
+    "buddy_missing": {"rulebook": book_of("buddy_missing", from_hour=11), **ALONE},
+    "buddy_not_qualified": {
+        "rulebook": book_of("buddy_not_qualified"),
+        "buddy": a_person(pk=8),
+        **ALONE,
+    },
+    "contamination_route": DIRTY_ROUTE,
+    "contamination_dead_end": DIRTY_ROUTE | {"cleanings": []},
+    "supply_withdrawn": with_supply(is_withdrawn=True),
+    "supply_expired": with_supply(expires_on=date(2027, 3, 3)),
+    "supply_out": with_supply(quantity=0),
+    "supply_away": with_supply(unavailable_until=kst(4, 10, 1)),
+    "reticle_taken": {"supplies": [RETICLE], "supplies_in_use": frozenset({9})},
+    "wished_document": {"wished_document": "test_report", **ALONE},
+}
+NOTICES = {
+    "needs_approval", "hold_time", "reconfirm", "no_show", "late_cancel", "quota_debt"
+}  # fmt: skip
 
 
 def test_a_good_request_keeps_every_rule() -> None:
@@ -242,6 +335,59 @@ def test_the_sentence_of_a_short_range_is_translated_too() -> None:
         ),
         ("contamination", {"tools": [a_tool(contamination_class=3)], "wafer_classes": [3]}),
         ("contamination", {"wafer_classes": [0, 0, 3], "lot_wafers": 2}),
+        ("credit_limit", BREAKING["credit_limit"] | {"outstanding_won": 472_000}),
+        ("credit_limit", BREAKING["credit_limit"] | {"company": Company(size_class="sme")}),
+        ("penalty_limit", BREAKING["penalty_limit"] | {"debts": penalties(1, 30)}),
+        ("penalty_limit", BREAKING["penalty_limit"] | {"debts": penalties(1, 2, user=8)}),
+        ("group_hours_day", BREAKING["group_hours_day"] | {"groups": []}),
+        ("group_hours_day", BREAKING["group_hours_day"] | {"group_claims": {6: MORNING}}),
+        ("group_hours_week", BREAKING["group_hours_week"] | {"tools": [a_tool(pk=2)]}),
+        (
+            "group_hours_ahead",
+            BREAKING["group_hours_ahead"] | {"group_claims": {5: [own(kst(9, 8), kst(9, 9))]}},
+        ),
+        (
+            "day_rotation",
+            BREAKING["day_rotation"] | {"company": Company(business_number="9998100029")},
+        ),
+        (
+            "day_rotation",
+            BREAKING["day_rotation"] | {"starts_at": kst(6, 10), "ends_at": kst(6, 12)},
+        ),
+        ("day_rotation", BREAKING["day_rotation"] | {"company": None}),
+        ("tool_taken", facility("closure")),
+        ("closed", facility("maintenance")),
+        ("taken_maintenance", facility("outage")),
+        ("facility_outage", facility("closure")),
+        ("facility_outage", facility("outage") | {"ends_at": kst(4, 11)}),
+        ("training_missing", BREAKING["training_missing"] | {"use_mode": "requested"}),
+        (
+            "training_missing",
+            BREAKING["training_missing"] | {"courses": [replace(COURSE, is_passed=True)]},
+        ),
+        ("training_missing", BREAKING["training_missing"] | {"tools": [a_tool(pk=2)]}),
+        (
+            "training_expired",
+            BREAKING["training_expired"]
+            | {"courses": [replace(COURSE, is_passed=True, valid_until=date(2027, 3, 4))]},
+        ),
+        ("training_expired", BREAKING["training_expired"] | {"courses": [COURSE]}),
+        ("buddy_missing", BREAKING["buddy_missing"] | {"rulebook": book_of("buddy_missing")}),
+        ("buddy_missing", BREAKING["buddy_missing"] | {"buddy": a_person(pk=8)}),
+        ("buddy_missing", BREAKING["buddy_missing"] | {"use_mode": "requested"}),
+        (
+            "buddy_not_qualified",
+            BREAKING["buddy_not_qualified"] | {"buddy_qualified": frozenset({1})},
+        ),
+        ("contamination_route", DIRTY_ROUTE | {"stops": DIRTY_ROUTE["stops"][:1]}),
+        ("contamination_route", DIRTY_ROUTE | {"cleanings": []}),
+        ("contamination_dead_end", DIRTY_ROUTE),
+        ("supply_expired", with_supply(expires_on=date(2027, 3, 4))),
+        ("supply_out", with_supply(quantity=1)),
+        ("supply_away", with_supply(unavailable_until=kst(4, 10))),
+        ("reticle_taken", {"supplies": [RETICLE], "supplies_in_use": frozenset({8})}),
+        ("wished_document", {"wished_document": "test_report", "use_mode": "requested"}),
+        ("wished_document", {"wished_document": "data", **ALONE}),
     ],
 )
 def test_the_edge_still_keeps_the_rule(code: str, fields: dict[str, Any]) -> None:

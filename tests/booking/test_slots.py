@@ -107,7 +107,7 @@ def test_no_slot_tells_every_reason(alice: User) -> None:
     block(tool, kst(4, 9), kst(4, 18))
     found = search(alice, Target(tool=tool), days=1)
     assert found.slots == []
-    assert {one.code for one in found.nothing_because} == {"operating_hours", "tool_taken"}
+    assert {one.code for one in found.nothing_because} == {"operating_hours", "taken_maintenance"}
 
 
 @pytest.mark.parametrize(
