@@ -69,7 +69,6 @@ def events(user: User) -> list[Any]:
 def test_placing_costs_one_insert_more(
     alice: User, booked: Booked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    setting("needs_approval")
     with CaptureQueriesContext(connection) as queries:
         booked(alice, 10)
     told = len([one for one in queries if "notices_" in one["sql"]])
@@ -83,9 +82,10 @@ def test_placing_costs_one_insert_more(
 def test_the_booker_hears_at_once_and_the_desk_of_what_it_must_answer(
     alice: User, charlie: User, administrator: User, booked: Booked
 ) -> None:
+    approval = setting("needs_approval", required=False)
     confirmed = booked(alice)
     assert kinds(alice) == ["booking_placed"]
-    setting("needs_approval")
+    RuleSetting.objects.filter(pk=approval.pk).delete()
     booked(charlie, 14)
     sort_new(timezone.now())
     [desk] = administrator.notices.all()
@@ -127,7 +127,6 @@ def test_the_answer_reaches_booker_and_sharers_each_in_their_language(
     alice: User, carol: User, administrator: User, booked: Booked
 ) -> None:
     User.objects.filter(pk=carol.pk).update(language="en")
-    setting("needs_approval")
     first, second = booked(alice), booked(alice, 14)
     for booking in (first, second):
         Sharer.objects.create(booking=booking, user=carol, added_by=alice)
@@ -155,8 +154,9 @@ def test_handing_over_moves_the_calendar_entry(alice: User, carol: User, booked:
 def test_moving_to_a_tool_that_needs_approval_tells_the_desk(
     alice: User, administrator: User, booked: Booked, sem_target: Target
 ) -> None:
+    approval = setting("needs_approval", required=False)
     booking = booked(alice)
-    RuleSetting.objects.create(code="needs_approval")
+    RuleSetting.objects.filter(pk=approval.pk).delete()
     moved = change(
         actor=alice, booking=booking, target=sem_target,
         starts_at=tomorrow(13), ends_at=tomorrow(15),
