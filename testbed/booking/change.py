@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from testbed.booking import line, notify, signals
+from testbed.booking.bundles import chain_of
 from testbed.booking.expire import expire_holds
 from testbed.booking.explain import claiming, demand_rules
 from testbed.booking.hours import KST
@@ -185,7 +186,7 @@ def _demand_change(booking: Booking, tools: Sequence[Tool], span: Interval) -> N
 def _request(
     actor: User, booking: Booking, tools: Sequence[Tool], span: Interval
 ) -> BookingRequest:
-    return gather(
+    request = gather(
         actor=booker_for(actor, booking),
         tools=tools,
         starts_at=span.start,
@@ -196,9 +197,13 @@ def _request(
         is_hold=False,
         answers=answers_of(booking),
     )
+    return replace(request, chain=chain_of(booking))
 
 
 def _quote(booking: Booking, request: BookingRequest) -> dict[str, Any]:
+    """A step of a service module keeps the module's price, wherever it moves."""
+    if any(one["code"] == "module" for one in booking.quote.get("lines", ())):
+        return dict(booking.quote)
     return price(
         company=booking.company,
         tools=request.tools,

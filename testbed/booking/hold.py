@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from testbed.booking import line
+from testbed.booking.bundles import is_chained
 from testbed.booking.expire import expire_holds
 from testbed.booking.explain import claiming, demand_rules
 from testbed.booking.intervals import Interval
@@ -161,10 +162,12 @@ def extend(*, actor: User, booking: Booking) -> Booking:
     Raises Refusal "hold_expired" or "not_held", or "hold_time" when it was extended enough.
     """
     booker_for(actor, booking)
-    return in_transaction(lambda: _extend(actor, booking))
+    demand_alone(booking)
+    return in_transaction(lambda: extend_now(actor=actor, booking=booking))
 
 
-def _extend(actor: User, booking: Booking) -> Booking:
+def extend_now(*, actor: User, booking: Booking) -> Booking:
+    """The work of `extend`, to be run inside a transaction."""
     held, tools = line.lock_booking(actor, booking)
     now = timezone.now()
     demand_held(held, now)
@@ -177,6 +180,17 @@ def _extend(actor: User, booking: Booking) -> Booking:
     held.save(update_fields=["hold_expires_at", "hold_extensions"])
     journal.record(actor=actor, action="booking.extended", subject=held, company=held.company)
     return held
+
+
+def demand_alone(booking: Booking) -> None:
+    """Raise Refusal for a held step of a chain: its steps are extended and booked together."""
+    if booking.state == BookingState.HELD and is_chained(booking):
+        raise Refusal(
+            "held_together",
+            _("This slot is one step of a chain that is held and booked as a whole."),
+            next_step=_("Open the chain and go on there."),
+            extra={"bundle": booking.bundle_id},
+        )
 
 
 def demand_held(booking: Booking, now: datetime) -> None:

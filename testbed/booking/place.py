@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from testbed.booking import line, notify
 from testbed.booking.explain import claiming, demand_rules
-from testbed.booking.hold import claim, demand_held, new_booking
+from testbed.booking.hold import claim, demand_alone, demand_held, new_booking
 from testbed.booking.intervals import Interval
 from testbed.booking.models import Booking, BookingState, UseMode, WishedDocument
 from testbed.booking.on_behalf import behalf_details, booker_for, booker_of
@@ -25,7 +25,7 @@ from testbed.people import journal
 from testbed.refusals import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from testbed.booking.override import Override
@@ -40,7 +40,8 @@ class Answers:
 
     wafer_count: wafers of the lot, or of a lot still to be registered; test_wafers: wafers the
     facility supplies, at the published price; supplies: reticles, resists and the like; buddy:
-    the colleague who is there while nobody of the facility is.
+    the colleague who is there while nobody of the facility is; quote: a price that was agreed
+    beforehand, as a service module's, instead of the one for the tools' time.
     """
 
     lot: Lot | None = None
@@ -52,6 +53,7 @@ class Answers:
     wished_document: str = WishedDocument.NONE
     buddy: User | None = None
     supplies: Sequence[Supply] = ()
+    quote: Mapping[str, Any] | None = None
 
 
 def submit(
@@ -67,6 +69,7 @@ def submit(
     """
     booker = booker_for(actor, booking)
     demand_override(actor, override)
+    demand_alone(booking)
     return claiming(
         lambda: submit_now(actor=actor, booking=booking, answers=answers, override=override),
         actor=booker,
@@ -160,16 +163,20 @@ def _fill(booking: Booking, answers: Answers, request: BookingRequest) -> None:
     booking.wished_document = answers.wished_document
     booking.buddy = answers.buddy
     booking.hold_expires_at = None
-    booking.quote = price(
+    booking.quote = dict(answers.quote or _price(booking, answers, request))
+    waits = NEEDS_APPROVAL.applies_to(request.rulebook, request.tools)
+    booking.state = BookingState.PENDING if waits else BookingState.CONFIRMED
+    set_deadline(booking, request.rulebook, request.tools, request.now)
+
+
+def _price(booking: Booking, answers: Answers, request: BookingRequest) -> dict[str, Any]:
+    return price(
         company=booking.company,
         tools=request.tools,
         starts_at=booking.starts_at,
         ends_at=booking.ends_at,
         test_wafers=answers.test_wafers,
     ).as_json()
-    waits = NEEDS_APPROVAL.applies_to(request.rulebook, request.tools)
-    booking.state = BookingState.PENDING if waits else BookingState.CONFIRMED
-    set_deadline(booking, request.rulebook, request.tools, request.now)
 
 
 def _note(booking: Booking, actor: User) -> None:

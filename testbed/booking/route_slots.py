@@ -22,9 +22,10 @@ from testbed.booking.request import gather, price
 from testbed.booking.route_claims import Lines, Ruler
 from testbed.booking.route_starts import possible_starts, unit_of
 from testbed.booking.route_sweep import NEVER, Chain, Choice, Pick, Stage, chains, reach
-from testbed.booking.rules import Broken, by_code, check_all, needed, refusing
+from testbed.booking.rules import RULES, Broken, by_code, check_all, needed, refusing
 from testbed.booking.rules.base import OwnClaim
 from testbed.booking.rules.chain import NO_CHAIN
+from testbed.booking.rules.when import LongEnoughRange
 from testbed.booking.slots import LONGEST_SEARCH, PROBES, standing
 from testbed.people.permissions import may
 from testbed.tools.models import Tool
@@ -33,12 +34,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from testbed.booking.route_steps import Step
-    from testbed.booking.rules import BookingRequest
+    from testbed.booking.rules import BookingRequest, Rule
     from testbed.booking.target import Target
     from testbed.people.models import User
 
 # How often the rule table is asked before a search ends with what it has.
-MOST_CHECKS = 4_000
+MOST_CHECKS = 20_000
+# What rules must ask for when steps of one chain can break them together.
+COUNTED = frozenset({"own", "group_claims", "credit"})
+RULES_ABOUT = tuple(sorted({rule.about for rule in RULES}))
 AROUND = timedelta(days=1)
 
 
@@ -151,6 +155,8 @@ class _Search:
         self.refused: dict[int, dict[str, Broken]] = {}
         self.checks = 0
         self.alone: dict[tuple[int, Pick], bool] = {}
+        self.requests: dict[tuple[int, Pick], BookingRequest] = {}
+        self.about = RULES_ABOUT if may(actor, "book") else ("tool", "length", "time")
         self.options = [self._options(number) for number in range(len(steps))]
         self.ruler = Ruler.over(span, unit_of(self.base, every_tool, steps))
 
@@ -225,12 +231,34 @@ class _Search:
         key = (number, tail[0])
         if key not in self.alone:
             self.alone[key] = not self._broken(number, (tail[0],), offset=number)
-        return self.alone[key] and (len(tail) == 1 or not self._broken(number, tail, number))
+        return self.alone[key] and (len(tail) == 1 or not self._too_much(number, tail))
 
-    def _broken(self, number: int, chain: Chain, offset: int = 0) -> list[Broken]:
+    def _too_much(self, number: int, tail: Chain) -> bool:
+        """Whether the later steps, counted as one's own, break a rule that counts them."""
+        if not self.counting:
+            return False
+        self._count_check()
+        others = [self._other(number + at, pick) for at, pick in enumerate(tail) if at]
+        request = beside(self._alone(number, tail[0]), others)
+        found = (rule.check(request) for rule in self.counting)
+        broken = refusing(one for one in found if one is not None)
+        self._remember(number, broken)
+        return bool(broken)
+
+    @cached_property
+    def counting(self) -> list[Rule]:
+        """The rules in force that count claims of one's own."""
+        book, tools = self.base.rulebook, self.base.tools
+        rules = (rule for rule in RULES if rule.needs & COUNTED and rule.about in self.about)
+        return [rule for rule in rules if book.is_on(rule, tools)]
+
+    def _count_check(self) -> None:
         self.checks += 1
         if self.checks > MOST_CHECKS:
             raise _Enough
+
+    def _broken(self, number: int, chain: Chain, offset: int = 0) -> list[Broken]:
+        self._count_check()
         broken = refusing(self._check(number, chain, offset))
         self._remember(number, broken)
         return broken
@@ -240,11 +268,16 @@ class _Search:
         others = [
             self._other(offset + at, pick) for at, pick in enumerate(chain) if offset + at != number
         ]
-        pick = chain[number - offset]
-        tools = self._option(number, pick).tools
-        request = self._request(number, tools, self.ruler.moment(pick.start), others)
-        about = () if may(self.actor, "book") else ("tool", "length", "time")
-        return check_all(request, about=about)
+        request = beside(self._alone(number, chain[number - offset]), others)
+        return check_all(request, about=self.about)
+
+    def _alone(self, number: int, pick: Pick) -> BookingRequest:
+        """The request of one step by itself, read once."""
+        known = self.requests.get((number, pick))
+        if known is None:
+            tools, start = self._option(number, pick).tools, self.ruler.moment(pick.start)
+            known = self.requests[number, pick] = self._request(number, tools, start)
+        return known
 
     def _option(self, number: int, pick: Pick) -> _Option:
         return self.options[number][pick.choice]
@@ -262,13 +295,12 @@ class _Search:
         number: int,
         tools: Sequence[Tool],
         starts_at: datetime,
-        others: Sequence[Other] = (),
     ) -> BookingRequest:
         """Step `number` on these tools from `starts_at`, its claims' neighbourhood read."""
         step = self.steps[number]
         ends_at = starts_at + timedelta(minutes=step.minutes)
         near = Interval(starts_at - AROUND, ends_at + AROUND)
-        request = replace(
+        return replace(
             self.base,
             tools=tools,
             starts_at=starts_at,
@@ -277,16 +309,14 @@ class _Search:
             busy={tool.pk: self.lines.near(tool.pk, near) for tool in tools},
             others={tool.pk: self.lines.others_near(tool.pk, near) for tool in tools},
         )
-        return beside(request, others)
 
     def combination(self, chain: Chain) -> Combination:
         return Combination([self._leg(number, chain) for number in range(len(chain))])
 
     def _leg(self, number: int, chain: Chain) -> Leg:
         option, span = self._option(number, chain[number]), self._span(number, chain[number])
-        request = self._request(number, option.tools, span.start)
         warnings = [one for one in self._check(number, chain) if one.is_warning]
-        quote = self._price(request)
+        quote = self._price(self._alone(number, chain[number]))
         return Leg(self.steps[number], option.target, option.tools, *span, quote, warnings)
 
     def reasons(self) -> list[tuple[int, list[Broken]]]:
@@ -297,7 +327,7 @@ class _Search:
             if not options:
                 return [(number + 1, list(self.refused.get(number, {}).values()))]
         if self.ruler.size == 0:
-            return [(1, [Broken(by_code("range_too_short"))])]
+            return [(1, [Broken(LongEnoughRange())])]
         return self._chain_reasons()
 
     def _chain_reasons(self) -> list[tuple[int, list[Broken]]]:
@@ -322,7 +352,7 @@ class _Search:
             if request.starts_at >= self.span.start:
                 for one in refusing(check_all(request, about=("time",))):
                     told.setdefault(one.code, one)
-        return list(told.values()) or [Broken(by_code("range_too_short"))]
+        return list(told.values()) or [Broken(LongEnoughRange())]
 
 
 @dataclass(frozen=True)

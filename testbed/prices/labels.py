@@ -16,6 +16,8 @@ SENTENCES: dict[str, StrOrPromise] = {
     "share": _("%(name)s, share of its time by wafers"),
     "discount": _("Discount on tool time, %(percent)s %%"),
     "test_wafers": _("12-inch test wafers"),
+    "module": _("Service module: %(name)s"),
+    "in_module": _("Step of the service module: %(name)s (included in its price)"),
 }
 
 

@@ -12,7 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
-UNITS = {"service": "s", "share": "wafers", "test_wafers": "pcs", "discount": "%"}
+UNITS = {
+    "service": "s",
+    "share": "wafers",
+    "test_wafers": "pcs",
+    "discount": "%",
+    "module": "pcs",
+    "in_module": "pcs",
+}
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class Line:
     """One line of a quote. Amount in won, before VAT; a discount's is negative.
 
     quantity: seconds for `service`, wafers for `share`, pieces for `test_wafers`, per cent for
-    `discount`.
+    `discount`, 1 for `module` and for `in_module`, a step whose price is in the module's.
     """
 
     code: str
@@ -135,6 +142,16 @@ def split(amount: int, wafers: Sequence[int]) -> list[int]:
     for place in order[: amount - sum(parts)]:
         parts[place] += 1
     return parts
+
+
+def module_quote(*, name_ko: str, name_en: str, price_won: int, size_class: str = "") -> Quote:
+    """A service module at its fixed supply price; no discount, because it is a package already.
+
+    price_won 0: a further step of a module, whose price stands on its first step.
+    """
+    code = "module" if price_won else "in_module"
+    line = Line(code, 1, price_won, price_won, name_ko=name_ko, name_en=name_en)
+    return Quote(size_class, (line,))
 
 
 def _service_line(service: Service) -> Line:
