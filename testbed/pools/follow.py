@@ -50,7 +50,7 @@ def _leave(guest: Booking) -> None:
         )
     _free(pool, guest)
     pool.host = host
-    write_quotes(host)
+    write_quotes(host, without=guest)
     tell.left(pool, guest.wafer_count)
 
 

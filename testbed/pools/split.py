@@ -77,9 +77,9 @@ def _quote(
     return shared_quote(size_class=company.size_class, shares=shares, test_wafers=test_wafers)
 
 
-def write_quotes(host: Booking) -> None:
-    """Price host and guests anew; the caller holds the host's row."""
-    guests = guests_of(host)
+def write_quotes(host: Booking, *, without: Booking | None = None) -> None:
+    """Price host and guests (but for one who leaves) anew; the caller holds the host's row."""
+    guests = [guest for guest in guests_of(host) if guest != without]
     for booking, priced in zip([host, *guests], quotes(host, guests), strict=True):
         booking.quote = priced.as_json()
         booking.save(update_fields=["quote"])

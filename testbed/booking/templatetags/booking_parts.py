@@ -37,6 +37,8 @@ def line_quantity(line: dict[str, Any]) -> str:
         return f"{quantity / 3600:g} h"
     if line.get("unit") == "pcs":
         return _("%(count)s pcs") % {"count": quantity}
+    if line.get("unit") == "wafers":
+        return _("%(count)s wafers") % {"count": quantity}
     return f"{quantity} %"
 
 
