@@ -202,7 +202,7 @@ def _request(
 
 def _quote(booking: Booking, request: BookingRequest) -> dict[str, Any]:
     """A step of a service module keeps the module's price, wherever it moves."""
-    if any(one["code"] == "module" for one in booking.quote.get("lines", ())):
+    if any(one["code"] in ("module", "in_module") for one in booking.quote.get("lines", ())):
         return dict(booking.quote)
     return price(
         company=booking.company,
