@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import TypeVar
 
 from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
@@ -50,10 +51,20 @@ def in_transaction(work: Callable[[], Result]) -> Result:
 
 
 def _once(work: Callable[[], Result]) -> Result:
+    is_inside = connection.in_atomic_block and _inside.get()
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
-        return work()
+        if not is_inside:
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+        mark = _inside.set(True)
+        try:
+            return work()
+        finally:
+            _inside.reset(mark)
+
+
+# Whether an outer `in_transaction` has set the lock timeout, which lasts as long as it does.
+_inside: ContextVar[bool] = ContextVar("inside a transaction of ours", default=False)
 
 
 def broken_constraint(error: IntegrityError) -> tuple[str, str]:

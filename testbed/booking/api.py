@@ -27,9 +27,11 @@ from testbed.booking.hand_over import colleagues, hand_over, not_a_colleague
 from testbed.booking.hold import extend, hold
 from testbed.booking.hours import KST
 from testbed.booking.intervals import Interval
+from testbed.booking.kept import kept
 from testbed.booking.models import Booking, CalendarFeed
 from testbed.booking.overview import overview
 from testbed.booking.place import place, submit
+from testbed.booking.read_one import read_one
 from testbed.booking.request import gather, price
 from testbed.booking.rules import check_all, refusing
 from testbed.booking.slots import find_slots, nearest
@@ -51,9 +53,10 @@ CLAIMS: dict[int, Any] = {403: BROKEN, 409: BROKEN, 422: BROKEN}
 
 def checked(shape: type[Serializer[Any]], data: Any, request: Request) -> dict[str, Any]:
     """Validated data; raises DRF's ValidationError, which becomes a 400 with its fields."""
-    form = shape(data=data, context={"request": request})
-    form.is_valid(raise_exception=True)
-    return dict(form.validated_data)
+    if data is None:
+        # Says "no data", which `run_validation` alone would call a null.
+        shape(data=data).is_valid(raise_exception=True)
+    return dict(kept(shape, request=request).run_validation(data))
 
 
 def bookings_of(request: Request) -> QuerySet[Booking]:
@@ -67,9 +70,9 @@ def one_booking(request: Request, pk: int) -> Booking:
 
 def shown(request: Request, booking: Booking, status: int = 200) -> Response:
     """The booking read again, as everybody sees it."""
-    fresh = bookings_of(request).get(pk=booking.pk)
+    fresh = read_one(request.user, booking.pk)
     context = shapes.booking_context(request.user)
-    data = shapes.BookingSerializer(fresh, context=context).data
+    data = kept(shapes.BookingSerializer, **context).to_representation(fresh)
     return Response(data, status=status)
 
 

@@ -12,12 +12,14 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from testbed.booking.models import IdempotencyKey
+from testbed.compiled import run
 from testbed.people.visitor import person
 from testbed.refusals import Refusal
 from testbed.transactions import in_transaction
@@ -29,6 +31,14 @@ if TYPE_CHECKING:
 
     from testbed.people.models import User
 
+_WRITE = """
+    INSERT INTO booking_idempotencykey ("user_id", "key", "request_sha256", "created_at")
+    VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING "id"
+"""
+_ANSWER = """
+    UPDATE booking_idempotencykey SET "status" = %s, "body" = %s::jsonb WHERE "id" = %s
+    RETURNING "id"
+"""
 HEADER = "Idempotency-Key"
 ALLOWED = re.compile(r"[!-~]{1,80}")
 PARAMETER = OpenApiParameter(
@@ -60,9 +70,12 @@ def once(request: Request, work: Callable[[], Response]) -> Response:
 def _once(request: Request, user: User, key: str, work: Callable[[], Response]) -> Response:
     digest = fingerprint(request.method or "", request.path, request.data)
     # Waits here while a duplicate of this request is being done in another transaction.
-    IdempotencyKey.objects.bulk_create(
-        [IdempotencyKey(user=user, key=key, request_sha256=digest)], ignore_conflicts=True
-    )
+    written = run(_WRITE, [user.pk, key, digest, timezone.now()])
+    if written:
+        response = work()
+        body = JSONRenderer().render(response.data).decode()
+        run(_ANSWER, [response.status_code, body, written[0][0]])
+        return response
     row = IdempotencyKey.objects.select_for_update().get(user=user, key=key)
     if row.request_sha256 != digest:
         raise Refusal(
@@ -71,13 +84,7 @@ def _once(request: Request, user: User, key: str, work: Callable[[], Response]) 
             status=422,
             next_step=_("Choose a new key for a new request."),
         )
-    if row.status is not None:
-        return Response(row.body, status=row.status, headers={"Idempotent-Replayed": "true"})
-    response = work()
-    row.status = response.status_code
-    row.body = json.loads(JSONRenderer().render(response.data))
-    row.save(update_fields=["status", "body"])
-    return response
+    return Response(row.body, status=row.status, headers={"Idempotent-Replayed": "true"})
 
 
 def fingerprint(method: str, path: str, body: Any) -> str:

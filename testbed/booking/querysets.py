@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import models
 
 from testbed.people.querysets import CompanyOwnedQuerySet
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from testbed.booking.question_models import Question
     from testbed.compiled import Slot
     from testbed.people.models import User
-    from testbed.compiled import Slot
     from testbed.people.querysets import Viewer
 
 
@@ -48,11 +48,19 @@ class BookingQuerySet(CompanyOwnedQuerySet):
         """What a row of a list shows, in two queries."""
         return (
             self.with_asked()
+            .with_supply_codes()
             .select_related(
-                "company", "booked_by", "placed_by", "cell", "lot", "route", "decided_by"
+                "company", "booked_by", "placed_by", "cell", "lot", "route", "decided_by", "buddy"
             )
             .prefetch_related("allocations__tool")
         )
+
+    def with_supply_codes(self) -> Self:
+        """Adds `supply_codes`, sorted: what the booking takes along."""
+        from testbed.tools.models import Supply
+
+        own = Supply.objects.filter(claims__booking=models.OuterRef("pk")).order_by("code")
+        return self.annotate(supply_codes=ArraySubquery(own.values("code")))
 
     def with_asked(self) -> Self:
         """Adds `is_asked`: a question of the facility's waits for the company's answer."""
@@ -65,7 +73,7 @@ class BookingQuerySet(CompanyOwnedQuerySet):
 class PenaltyQuerySet(CompanyOwnedQuerySet):
     """Penalties and the waivers that take them back; a waiver's figures are negative."""
 
-    def between(self, start: datetime | Slot, end: datetime | Slot) -> Self:
+    def between(self, start: datetime, end: datetime) -> Self:
         """Written in [start, end)."""
         return self.filter(created_at__gte=start, created_at__lt=end)
 
@@ -100,7 +108,7 @@ class AllocationQuerySet(models.QuerySet["Allocation"]):
     def live(self) -> Self:
         return self.filter(live=True)
 
-    def between(self, start: datetime, end: datetime) -> Self:
+    def between(self, start: datetime | Slot, end: datetime | Slot) -> Self:
         """Claims that touch [start, end), found through the exclusion constraint's index."""
         span = models.Func(
             "starts_at",

@@ -11,14 +11,20 @@ and group, facility, the rule's defaults.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+import json
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from django.apps import apps
+from django.db.models import TextField
+from django.db.models.functions import Cast
 from django.utils import timezone
 
+from testbed.compiled import Statement
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from datetime import datetime
+    from collections.abc import Iterable, Mapping, Sequence
 
     from testbed.booking.models import RuleSetting
     from testbed.booking.rules.base import Rule
@@ -37,6 +43,9 @@ class RuleBook:
 
     settings: Mapping[tuple[str, str], RuleSetting]
     groups: tuple[int, ...] = ()
+    _given: dict[Any, dict[str, Any] | None] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @classmethod
     def of(cls, settings: Iterable[RuleSetting], at: datetime | None = None) -> RuleBook:
@@ -48,10 +57,16 @@ class RuleBook:
 
     @classmethod
     def load(cls, at: datetime | None = None) -> RuleBook:
-        """One query."""
-        from testbed.booking.models import RuleSetting
-
-        return cls.of(RuleSetting.objects.order_by("pk"), at)
+        """One query, which reads every setting; what was made of the same rows is used again."""
+        global _known
+        at = at or timezone.now()
+        rows = tuple(_ROWS())
+        known = _known
+        if known is None or known.rows != rows or not known.since <= at < known.until:
+            settings = [_setting(row) for row in rows]
+            known = _Known(rows, *_stretch(settings, at), cls.of(settings, at))
+            _known = known
+        return known.book
 
     def of_groups(self, groups: Iterable[int]) -> RuleBook:
         """The same settings for somebody in these groups (ids, the one that counts most last)."""
@@ -68,6 +83,13 @@ class RuleBook:
         The nearest setting decides whether the rule is on; each parameter comes from the
         nearest setting that has it.
         """
+        where = (tool.pk, tool.area, tool.cell_id) if tool else None
+        asked = (rule.code, where, self.groups)
+        if asked not in self._given:
+            self._given[asked] = self._parameters(rule, tool)
+        return self._given[asked]
+
+    def _parameters(self, rule: Rule, tool: Tool | None) -> dict[str, Any] | None:
         given = [self.settings.get((rule.code, scope)) for scope in scopes(tool, self.groups)]
         found = [setting for setting in given if setting is not None]
         if not (found[-1].is_active if found else rule.on_by_default):
@@ -80,6 +102,46 @@ class RuleBook:
     def is_on(self, rule: Rule, tools: Iterable[Tool]) -> bool:
         """True when the rule is in force for the facility or for one of the tools."""
         return any(self.parameters(rule, tool) is not None for tool in (None, *tools))
+
+
+class _Known(NamedTuple):
+    """The book last made, from which rows, and the stretch of time in which it holds."""
+
+    rows: tuple[tuple[Any, ...], ...]
+    since: datetime
+    until: datetime
+    book: RuleBook
+
+
+_known: _Known | None = None
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_COLUMNS = (
+    "pk", "code", "tool_id", "cell_id", "area", "group_id", "effective_from", "effective_until",
+    "is_active",
+)  # fmt: skip
+_ROWS: Statement[Any] = Statement(
+    lambda: (
+        apps.get_model("booking", "RuleSetting")
+        .objects.order_by("pk")
+        .values_list(*_COLUMNS, Cast("parameters", TextField()))
+    )
+)
+
+
+def _setting(row: Sequence[Any]) -> RuleSetting:
+    *values, parameters = row
+    known = dict(zip(_COLUMNS, values, strict=True))
+    made: RuleSetting = apps.get_model("booking", "RuleSetting")(
+        **known, parameters=json.loads(parameters)
+    )
+    return made
+
+
+def _stretch(settings: Iterable[RuleSetting], at: datetime) -> tuple[datetime, datetime]:
+    """From the last moment to the next one at which some setting begins or ends."""
+    turns = {turn for one in settings for turn in (one.effective_from, one.effective_until) if turn}
+    before = [turn for turn in turns if turn <= at]
+    return max(before, default=_FIRST), min(turns - set(before), default=_LAST)
 
 
 def scopes(tool: Tool | None, groups: Iterable[int] = ()) -> list[str]:

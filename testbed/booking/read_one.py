@@ -1,0 +1,55 @@
+"""One booking as the API answers with it: two prepared statements, whoever reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from django.http import Http404
+
+from testbed.booking.models import Allocation, Booking
+from testbed.compiled import Statement, whole
+from testbed.people.models import User
+
+if TYPE_CHECKING:
+    from testbed.people.querysets import Viewer
+
+
+class _Member:
+    """Stands for any company's member, so that `visible_to` says what they see."""
+
+    is_authenticated = True
+    is_staff_member = False
+    company_id = whole("company")
+
+
+class _Staff(_Member):
+    is_staff_member = True
+
+
+def _by_key(viewer: Any) -> Statement[Booking]:
+    return Statement(
+        lambda: Booking.objects.visible_to(cast("User", viewer)).with_names().filter(pk=whole("pk"))
+    )
+
+
+_OF_COMPANY, _OF_ALL = _by_key(_Member()), _by_key(_Staff())
+_CLAIMS: Statement[Allocation] = Statement(
+    lambda: Allocation.objects.filter(booking=whole("pk")).select_related("tool")
+)
+
+
+def read_one(viewer: Viewer, pk: int) -> Booking:
+    """The booking with names and claims, as `visible_to` and `with_names` give it; else Http404."""
+    if not isinstance(viewer, User):
+        raise Http404
+    found = (
+        _OF_ALL(pk=pk)
+        if viewer.is_staff_member
+        else _OF_COMPANY(pk=pk, company=viewer.company_id or 0)
+    )
+    if not found:
+        raise Http404
+    claims = Allocation.objects.none()
+    claims._result_cache = _CLAIMS(pk=pk)  # noqa: SLF001 - what prefetch_related does
+    found[0]._prefetched_objects_cache = {"allocations": claims}  # type: ignore[attr-defined] # noqa: SLF001
+    return found[0]
