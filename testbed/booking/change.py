@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from testbed.people.models import User
     from testbed.tools.models import Tool
 
-CHANGEABLE = (BookingState.PENDING, BookingState.CONFIRMED)
+CHANGEABLE = (BookingState.PENDING, BookingState.CONFIRMED, BookingState.DISPLACED)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,10 @@ def preview(*, actor: User, booking: Booking, target: Target, span: Interval) ->
 
 
 def demand_changeable(booking: Booking, now: datetime) -> None:
-    """Raise Refusal unless the booking is pending or confirmed and has not begun."""
+    """Raise Refusal unless the booking is pending or confirmed and has not begun.
+
+    One whose time the facility took stands nowhere, so its old time may be over.
+    """
     if booking.state_at(now) == BookingState.HELD:
         raise Refusal(
             "hold_not_submitted",
@@ -104,6 +107,8 @@ def demand_changeable(booking: Booking, now: datetime) -> None:
             _("This booking is already closed."),
             next_step=_("See its page for where it stands now."),
         )
+    if booking.state == BookingState.DISPLACED:
+        return
     if booking.starts_at <= now or booking.begun_at is not None:
         raise Refusal(
             "already_started",
@@ -173,7 +178,8 @@ def _change(
 
 def _demand_change(booking: Booking, tools: Sequence[Tool], span: Interval) -> None:
     present = set(booking.allocations.values_list("tool_id", flat=True))
-    same_time = span == Interval(booking.starts_at, booking.ends_at)
+    stands = booking.state != BookingState.DISPLACED
+    same_time = stands and span == Interval(booking.starts_at, booking.ends_at)
     if same_time and present == {tool.pk for tool in tools}:
         raise Refusal(
             "nothing_changes",
@@ -225,6 +231,7 @@ def _move(booking: Booking, target: Target, request: BookingRequest) -> None:
     booking.quote = _quote(booking, request)
     booking.state = _state(request)
     booking.decided_by, booking.decided_at = None, None
+    booking.moved_by_facility_at = None
     set_deadline(booking, request.rulebook, request.tools, request.now)
     booking.save()
     line.remove(booking)

@@ -22,7 +22,16 @@ def change_of(entry: JournalEntry) -> str:
         names = dict(User.objects.filter(pk__in=details.values()).values_list("pk", "name"))
         before, after = (names.get(details[side], "–") for side in ("before", "after"))
         return _("From %(before)s to %(after)s") % {"before": before, "after": after}
-    if entry.action != "booking.changed":
+    if entry.action in ("booking.shared", "booking.unshared"):
+        return User.objects.filter(pk=details.get("colleague")).values_list("name", flat=True)[0]
+    if "debt_minutes" in details:
+        return _("₩%(won)s with VAT, and %(minutes)s minutes that still count as used") % {
+            "won": f"{details['total_won']:,}",
+            "minutes": details["debt_minutes"],
+        }
+    if entry.action == "penalty.waived":
+        return str(details["reason"])
+    if entry.action not in ("booking.changed", "booking.moved") or "before" not in details:
         return ""
     return _("From %(before)s to %(after)s") % {
         "before": _described(details["before"]),

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from testbed.booking.hours import KST
 from testbed.booking.models import Booking, BookingState, Penalty, PenaltyKind
+from testbed.booking.request import groups_of
 from testbed.booking.rules import RuleBook, by_code
 from testbed.booking.rules.what import DOWN
 from testbed.people import journal
@@ -51,7 +52,8 @@ class Cost:
     """What giving a booking up at one moment costs.
 
     supply_won: the fee before VAT; free_until: the last moment at which it costs nothing, None
-    when it never costs anything; why_free: held, pending, by_staff, tool_down, early, no_rule, or
+    when it never costs anything; why_free: held, pending, by_staff, moved_by_facility,
+    tool_down, early, no_rule, or
     empty for what has its price.
     """
 
@@ -105,7 +107,11 @@ def tools_of(booking: Booking) -> list[Tool]:
 
 def rulebook_of(booking: Booking) -> RuleBook:
     """The rules of the day on which the booking was made: those its people agreed to."""
-    return RuleBook.load(booking.created_at)
+    rulebook = RuleBook.load(booking.created_at)
+    if not rulebook.has_groups:
+        return rulebook
+    groups = groups_of(booking.booked_by, booking.company)
+    return rulebook.of_groups(group.pk for group in groups)
 
 
 def terms_of(booking: Booking, tools: Sequence[Tool]) -> list[Terms]:
@@ -181,6 +187,8 @@ def _excuse(actor: User, booking: Booking, tools: Sequence[Tool], *, was_late: b
         return "by_staff"
     if booking.state == BookingState.HELD:
         return "held"
+    if booking.moved_by_facility_at is not None:
+        return "moved_by_facility"
     if any(is_down(tool) for tool in tools):
         return "tool_down"
     return "pending" if booking.state == BookingState.PENDING and not was_late else ""

@@ -41,8 +41,23 @@ _SHOWN: dict[BookingState, tuple[str, str, StrOrPromise]] = {
         "check",
         _("Bring or send the lot so that it is checked in before the booking starts."),
     ),
+    BookingState.DISPLACED: (
+        "bad",
+        "clock",
+        _("The facility closed the tool in its time; choose a new time, or give it back free."),
+    ),
     BookingState.CANCELLED: ("idle", "x", _("The time is free again; book another slot.")),
     BookingState.REFUSED: ("bad", "x", _("Read the reason, then book another slot.")),
+    BookingState.RELEASED: (
+        "bad",
+        "x",
+        _("Nobody re-confirmed it in time, so its time went to others; book another slot."),
+    ),
+    BookingState.NO_SHOW: (
+        "bad",
+        "users",
+        _("Nobody came, so the rest of its time went to others; book another slot."),
+    ),
     BookingState.EXPIRED: ("idle", "clock", _("The hold ran out; hold a slot again.")),
 }
 _RUNNING = _("The booked time is running.")
