@@ -11,7 +11,14 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from testbed.booking.hold import extensions_left
-from testbed.booking.models import Booking, BookingState, CalendarFeed, FeedKind, UseMode
+from testbed.booking.models import (
+    Booking,
+    BookingState,
+    CalendarFeed,
+    FeedKind,
+    UseMode,
+    WishedDocument,
+)
 from testbed.booking.on_behalf import engineer_named
 from testbed.booking.override import Override
 from testbed.booking.place import Answers
@@ -20,17 +27,17 @@ from testbed.booking.status import is_asked, status
 from testbed.booking.target import find
 from testbed.booking.timeline import KINDS
 from testbed.material.models import SLOTS, Lot
+from testbed.people.models import User
 from testbed.people.permissions import demand
 from testbed.people.visitor import person
 from testbed.process.models import Route
-from testbed.tools.models import Tool
+from testbed.tools.models import Supply, Tool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rest_framework.request import Request
 
-    from testbed.people.models import User
     from testbed.people.querysets import Viewer
 
 
@@ -194,6 +201,33 @@ class AnswersSerializer(WaferCountsSerializer):
     route = serializers.CharField(required=False, allow_null=True, max_length=20, default=None)
     purpose = serializers.CharField(max_length=200, allow_blank=True, default="")
     use_mode = serializers.ChoiceField(choices=UseMode.choices, default=UseMode.REQUESTED)
+    wished_document = serializers.ChoiceField(
+        choices=WishedDocument.choices, default=WishedDocument.NONE
+    )
+    buddy = serializers.CharField(
+        required=False, allow_null=True, max_length=120, default=None,
+        help_text="mail address of the colleague who is there while no staff are",
+    )  # fmt: skip
+    supplies = serializers.ListField(
+        child=serializers.CharField(max_length=20), max_length=20, default=list,
+        help_text="codes of reticles and materials",
+    )  # fmt: skip
+
+    def validate_buddy(self, email: str | None) -> User | None:
+        people = User.objects.visible_to(person(self.context["request"]))
+        buddy: User | None = people.filter(email__iexact=email).first() if email else None
+        if email and buddy is None:
+            raise serializers.ValidationError(_("Nobody of your company has this address."))
+        return buddy
+
+    def validate_supplies(self, codes: list[str]) -> list[Supply]:
+        if not codes:
+            return []
+        known = Supply.objects.visible_to(person(self.context["request"]))
+        supplies = list(known.filter(code__in=codes))
+        if len(supplies) < len(set(codes)):
+            raise serializers.ValidationError(_("Your company has no such reticle or material."))
+        return supplies
 
     def validate_lot(self, code: str | None) -> Lot | None:
         # Staff see all lots; the verb refuses one that is not of the company they book for.
@@ -260,7 +294,10 @@ class NewBookingSerializer(SpanSerializer, AnswersSerializer, DeskSerializer):
 
 def answers_of(data: Mapping[str, Any]) -> Answers:
     """The answers among validated data."""
-    names = ("lot", "route", "wafer_count", "test_wafers", "purpose", "use_mode")
+    names = (
+        "lot", "route", "wafer_count", "test_wafers", "purpose", "use_mode", "wished_document",
+        "buddy", "supplies",
+    )  # fmt: skip
     return Answers(**{name: data[name] for name in names if name in data})
 
 
@@ -327,6 +364,10 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
     state = serializers.SerializerMethodField()
     next_step = serializers.SerializerMethodField()
     extensions_left = serializers.SerializerMethodField()
+    buddy = serializers.CharField(source="buddy.name", allow_null=True, default=None)
+    supplies = serializers.ListField(
+        child=serializers.CharField(), source="supply_codes", help_text="reticles and materials"
+    )
     quote = serializers.SerializerMethodField()
 
     class Meta:
@@ -335,7 +376,8 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
             "id", "number", "state", "next_step", "is_asked", "company", "booked_by",
             "placed_by", "overridden", "override_reason", "cell", "tools",
             "starts_at", "ends_at", "hold_expires_at", "extensions_left", "lot", "route",
-            "wafer_count", "test_wafers", "purpose", "use_mode", "quote", "refusal_reason",
+            "wafer_count", "test_wafers", "purpose", "use_mode", "wished_document", "buddy",
+            "supplies", "quote", "refusal_reason",
             "created_at", "decided_at",
         )  # fmt: skip
 

@@ -10,15 +10,16 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
+from testbed.booking import take_along
 from testbed.booking.hours import KST
 from testbed.booking.intervals import Interval
-from testbed.booking.models import FeedKind, UseMode
+from testbed.booking.models import FeedKind, UseMode, WishedDocument
 from testbed.booking.place import Answers, target_of
 from testbed.booking.target import choices, find
 from testbed.material.models import SLOTS, Lot, LotState
 from testbed.people.models import User
 from testbed.process.models import Route
-from testbed.tools.models import Tool
+from testbed.tools.models import Supply, Tool
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -205,6 +206,26 @@ class AnswersForm(forms.Form):
         widget=forms.RadioSelect(),
         help_text=_("Only a requested test may get a test report; self-operated time may not."),
     )
+    wished_document = forms.ChoiceField(
+        label=_("Wished document"),
+        choices=WishedDocument.choices,
+        initial=WishedDocument.NONE,
+        required=False,
+        help_text=_("A test report only for a requested test."),
+    )
+    buddy = forms.ModelChoiceField(
+        label=_("Colleague who is there too"),
+        queryset=User.objects.none(),
+        required=False,
+        empty_label=_("Nobody"),
+        help_text=_("Self-operated use outside the staffed hours needs a qualified colleague."),
+    )
+    supplies = forms.ModelMultipleChoiceField(
+        label=_("Reticles and materials"),
+        queryset=Supply.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple(),
+    )
     purpose = forms.CharField(
         label=_("Purpose"),
         max_length=200,
@@ -213,15 +234,26 @@ class AnswersForm(forms.Form):
         help_text=_("Only your company and the facility's staff read it."),
     )
 
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: User, booking: Booking, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         lot, route = self.fields["lot"], self.fields["route"]
+        buddy, supplies = self.fields["buddy"], self.fields["supplies"]
+        if isinstance(buddy, forms.ModelChoiceField) and isinstance(
+            supplies, forms.ModelMultipleChoiceField
+        ):
+            buddy.queryset = take_along.buddies(booking.company_id, booking.booked_by)
+            tools = [claim.tool for claim in booking.allocations.all()]
+            supplies.queryset = take_along.choices(booking.booked_by, tools)
         if isinstance(lot, forms.ModelChoiceField) and isinstance(route, forms.ModelChoiceField):
             lot.queryset = Lot.objects.visible_to(user).exclude(state=LotState.RETURNED)
             route.queryset = Route.objects.visible_to(user)
 
+    def clean_wished_document(self) -> str:
+        return self.cleaned_data["wished_document"] or WishedDocument.NONE.value
+
     def answers(self) -> Answers:
-        return Answers(**self.cleaned_data)
+        said = dict(self.cleaned_data)
+        return Answers(**said | {"supplies": tuple(said["supplies"])})
 
 
 class ColleagueForm(forms.Form):

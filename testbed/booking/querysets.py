@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary
 from django.contrib.postgres.expressions import ArraySubquery
+from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary
 from django.db import models
 
 from testbed.people.querysets import CompanyOwnedQuerySet

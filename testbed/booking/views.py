@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from testbed.booking.cancel import cancel, demand_cancellable
 from testbed.booking.change import may_change
+from testbed.booking.desk_forms import BehalfForm, answerer, booker, overriding, yielding
 from testbed.booking.finish import finish, is_running
 from testbed.booking.forms import AnswersForm, ClaimForm, SearchForm
 from testbed.booking.hand_over import may_hand_over
@@ -24,7 +25,9 @@ from testbed.booking.hold import extend, extensions_left, hold
 from testbed.booking.hours import KST
 from testbed.booking.intervals import Interval
 from testbed.booking.models import Booking, BookingState
+from testbed.booking.override import aside, demand_override, told
 from testbed.booking.place import demand_answers, submit, target_of
+from testbed.booking.question_panel import questions_of
 from testbed.booking.request import gather, price
 from testbed.booking.rules import NEEDS_APPROVAL, RuleBook, check_all, refusing
 from testbed.booking.slots import Found, Slot, find_slots, nearest
@@ -77,7 +80,7 @@ class Verdict:
 @login_required
 def book(request: HttpRequest) -> HttpResponse:
     """`/book/`: when can I have it?"""
-    form = SearchForm(request.GET, user=person(request))
+    form = SearchForm(request.GET, user=booker(request))
     return _show_search(request, form)
 
 
@@ -87,8 +90,9 @@ def _show_search(
     refused: Refusal | None = None,
     near: Iterable[Slot] = (),
 ) -> HttpResponse:
-    actor = person(request)
+    actor = booker(request)
     context: dict[str, Any] = {"form": form, "refused": refused, "nearest": list(near)}
+    context |= _desk(request, actor, refused)
     if form.targets and form.is_valid():
         found = _search(actor, form)
         verdict = _verdict(actor, form.target, form.exact) if form.exact else None
@@ -99,8 +103,25 @@ def _show_search(
             "verdict": verdict,
             "may_book": may(actor, "book"),
         }
+        if verdict and not refused:
+            context["yielding"] = yielding(request, [one.as_json() for one in verdict.broken])
+            context["asked"] = {"what": form.target.key, **verdict.as_slot}
     status = refused.status if refused else 200
     return render(request, "booking/book.html", context, status=status)
+
+
+def _desk(request: HttpRequest, actor: User, refused: Refusal | None) -> dict[str, Any]:
+    """What the search shows to staff: for whom they book, and which rules they may set aside."""
+    behalf = actor if actor != request.user else None
+    may_choose = may(request.user, "book_on_behalf")
+    return {
+        "behalf": behalf,
+        "behalf_form": BehalfForm(behalf) if may_choose else None,
+        "yielding": yielding(request, refused.extra.get("broken_rules", [])) if refused else [],
+        "asked": request.POST,
+        "ticked": request.POST.getlist("override"),
+        "override_reason": request.POST.get("override_reason", ""),
+    }
 
 
 def _search(actor: User, form: SearchForm) -> Found:
@@ -136,7 +157,7 @@ def _verdict(actor: User, target: Target, span: Interval) -> Verdict:
 @login_required
 def hold_slot(request: HttpRequest) -> HttpResponse:
     """A slot's button: hold it and go to its form, or say why not beside other slots."""
-    actor = person(request)
+    actor, who = person(request), booker(request)
     claim = ClaimForm(request.POST, user=actor)
     if not claim.is_valid():
         messages.error(request, _("This slot could not be read; choose it again."))
@@ -144,10 +165,17 @@ def hold_slot(request: HttpRequest) -> HttpResponse:
     target: Target = claim.cleaned_data["what"]
     span = Interval(claim.cleaned_data["starts_at"], claim.cleaned_data["ends_at"])
     try:
-        booking = hold(actor=actor, target=target, starts_at=span.start, ends_at=span.end)
+        booking = hold(
+            actor=actor,
+            target=target,
+            starts_at=span.start,
+            ends_at=span.end,
+            on_behalf_of=who if who != actor else None,
+            override=overriding(request),
+        )
     except Refusal as refused:
-        near = nearest(actor=actor, target=target, span=span)
-        return _show_search(request, SearchForm(request.POST, user=actor), refused, near)
+        near = nearest(actor=who, target=target, span=span)
+        return _show_search(request, SearchForm(request.POST, user=who), refused, near)
     if "carried" in request.POST:
         _keep_answers(request, booking, request.session.pop("answers", {}).get("data", {}))
     return redirect("hold", pk=booking.pk)
@@ -170,13 +198,15 @@ def held(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _form(request: HttpRequest, booking: Booking) -> AnswersForm:
     """Bound to what was sent; else holding what was answered before."""
-    user = person(request)
+    user = answerer(request, booking)
     if request.method == "POST":
-        _keep_answers(request, booking, request.POST.dict())
-        return AnswersForm(request.POST, user=user)
+        supplies = ",".join(request.POST.getlist("supplies"))
+        _keep_answers(request, booking, {**request.POST.dict(), "supplies": supplies})
+        return AnswersForm(request.POST, user=user, booking=booking)
     kept = request.session.get("answers", {})
-    initial = kept.get("data", {}) if kept.get("booking") == booking.pk else {}
-    return AnswersForm(initial=initial, user=user)
+    initial = dict(kept.get("data", {})) if kept.get("booking") == booking.pk else {}
+    initial["supplies"] = [pk for pk in initial.get("supplies", "").split(",") if pk.isdigit()]
+    return AnswersForm(initial=initial, user=user, booking=booking)
 
 
 def _keep_answers(request: HttpRequest, booking: Booking, data: dict[str, Any]) -> None:
@@ -192,8 +222,11 @@ def _show_form(
     form: AnswersForm,
     refused: Refusal | None = None,
     template: str = "booking/hold.html",
+    broken: Iterable[Broken] = (),
 ) -> HttpResponse:
     tools = [claim.tool for claim in booking.allocations.all()]
+    told_no = [one.as_json() for one in broken]
+    told_no += refused.extra.get("broken_rules", []) if refused else []
     rulebook = RuleBook.load()
     context = {
         "booking": booking,
@@ -202,7 +235,12 @@ def _show_form(
         "quote": _quote(booking, form),
         "extensions_left": extensions_left(booking, rulebook, tools),
         "needs_approval": NEEDS_APPROVAL.applies_to(rulebook, tools),
-        "may_book": may(request.user, "book"),
+        "may_book": may(request.user, "book") or may(request.user, "book_on_behalf"),
+        "behalf": booking.booked_by if person(request).is_staff_member else None,
+        "set_aside": told(booking),
+        "yielding": yielding(request, told_no),
+        "ticked": request.POST.getlist("override"),
+        "override_reason": request.POST.get("override_reason", ""),
     }
     return render(request, template, context, status=refused.status if refused else 200)
 
@@ -227,24 +265,32 @@ def _edit(request: HttpRequest, booking: Booking) -> HttpResponse:
 
 def _check(request: HttpRequest, booking: Booking) -> HttpResponse:
     form = _form(request, booking)
-    if not _is_acceptable(booking, form):
-        return _show_form(request, booking, form, template="booking/hold.html")
-    return _show_form(request, booking, form, template="booking/check.html")
+    broken = _complain(request, booking, form)
+    template = "booking/check.html" if form.is_valid() else "booking/hold.html"
+    return _show_form(request, booking, form, template=template, broken=broken)
 
 
-def _is_acceptable(booking: Booking, form: AnswersForm) -> bool:
-    """Valid as a form and for this slot; complaints are put to their fields."""
+def _complain(request: HttpRequest, booking: Booking, form: AnswersForm) -> list[Broken]:
+    """Put every complaint to its field; the rules that the answers break, set aside or not."""
     if not form.is_valid():
-        return False
+        return []
     answers = form.answers()
     tools = [claim.tool for claim in booking.allocations.all()]
     try:
         demand_answers(booking, tools, answers)
     except Refusal as refused:
         _put_to_fields(form, refused)
-    for one in _broken_by(booking, tools, answers):
-        form.add_error(one.rule.field, f"{one.message} {one.next_step}")
-    return form.is_valid()
+    given = overriding(request)
+    yields = aside(booking, given)
+    broken = _broken_by(booking, tools, answers)
+    for one in broken:
+        if one.code not in yields or not one.rule.staff_may_override:
+            form.add_error(one.rule.field, f"{one.message} {one.next_step}")
+    try:
+        demand_override(person(request), given)
+    except Refusal as refused:
+        form.add_error(None, str(refused.message))
+    return broken
 
 
 def _broken_by(booking: Booking, tools: list[Tool], answers: Answers) -> list[Broken]:
@@ -274,7 +320,12 @@ def _submit(request: HttpRequest, booking: Booking) -> HttpResponse:
     if not form.is_valid():
         return _show_form(request, booking, form)
     try:
-        placed = submit(actor=person(request), booking=booking, answers=form.answers())
+        placed = submit(
+            actor=person(request),
+            booking=booking,
+            answers=form.answers(),
+            override=overriding(request),
+        )
     except Refusal as refused:
         if refused.code == "hold_expired":
             return _ran_out(request, booking)
@@ -304,13 +355,14 @@ def _ran_out(request: HttpRequest, booking: Booking) -> HttpResponse:
     """The hold is over: the same slot if it is still free, else the nearest, answers kept."""
     if request.method == "POST":
         _keep_answers(request, booking, request.POST.dict())
-    actor, target = person(request), target_of(booking)
+    actor, target = answerer(request, booking), target_of(booking)
     span = Interval(booking.starts_at, booking.ends_at)
     context = {
         "booking": booking,
         "target": target,
         "verdict": _verdict(actor, target, span),
         "may_book": may(actor, "book"),
+        "behalf": actor if person(request).is_staff_member else None,
     }
     return render(request, "booking/expired.html", context, status=409)
 
@@ -348,13 +400,20 @@ def _listed(rows: QuerySet[Booking], show: str) -> QuerySet[Booking]:
 def booking(request: HttpRequest, pk: int) -> HttpResponse:
     """`/bookings/<id>/`: where it stands, what is needed next, price, history."""
     found = get_object_or_404(own_bookings(request), pk=pk)
-    return _show_booking(request, found)
+    return show_booking(request, found)
 
 
-def _show_booking(
-    request: HttpRequest, found: Booking, refused: Refusal | None = None
+def show_booking(
+    request: HttpRequest,
+    found: Booking,
+    refused: Refusal | None = None,
+    status: int = 200,
+    **more: Any,
 ) -> HttpResponse:
+    """The booking's page; `more` replaces parts of its context."""
     context = {
+        **questions_of(request, found),
+        "set_aside": told(found),
         "booking": found,
         "history": _history(request, found),
         "refused": refused,
@@ -364,10 +423,10 @@ def _show_booking(
         "may_decide": may(request.user, "approve_booking") and found.state == BookingState.PENDING,
         "may_book": may(request.user, "book"),
         "may_finish": may(request.user, "operate") and is_running(found, timezone.now()),
+        **more,
     }
-    return render(
-        request, "booking/booking.html", context, status=refused.status if refused else 200
-    )
+    status = refused.status if refused else status
+    return render(request, "booking/booking.html", context, status=status)
 
 
 def _history(request: HttpRequest, found: Booking) -> list[dict[str, Any]]:
@@ -409,7 +468,7 @@ def cancel_booking(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         cancel(actor=person(request), booking=found)
     except Refusal as refused:
-        return _show_booking(request, found, refused)
+        return show_booking(request, found, refused)
     messages.success(request, _("Cancelled. The time is free for others."))
     return redirect("booking", pk=pk)
 
@@ -422,7 +481,7 @@ def finish_booking(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         finish(actor=person(request), booking=found)
     except Refusal as refused:
-        return _show_booking(request, found, refused)
+        return show_booking(request, found, refused)
     said = _("%(booking)s has ended; the rest of its time is free again.") % {"booking": found}
     messages.success(request, said)
     return redirect("booking", pk=pk)
