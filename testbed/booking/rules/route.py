@@ -24,6 +24,7 @@ class RouteRule(Rule):
     about = "answers"
     field = "route"
     staff_may_override = True
+    needs = frozenset({"route"})
     defaults: ClassVar[Mapping[str, Any]] = {"refuse": True}
 
     def check(self, request: BookingRequest) -> Broken | None:
