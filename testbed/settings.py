@@ -1,8 +1,10 @@
 """Settings, read from the environment; every variable has a default that serves `make up`."""
 
+import logging
 from typing import Any
 
 import environ
+import structlog
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
@@ -237,6 +239,18 @@ OFFER_MINUTES = env.int("TESTBED_OFFER_MINUTES", default=60)
 OFFER_FAIR_HOURS = env.int("TESTBED_OFFER_FAIR_HOURS", default=24)
 
 DJANGO_STRUCTLOG_CELERY_ENABLED = False
+# One JSON line a request, when it is done.
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
+structlog.configure(
+    wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(ensure_ascii=False),
+    ],
+)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

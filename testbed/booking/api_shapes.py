@@ -30,6 +30,7 @@ from testbed.material.models import SLOTS, Lot
 from testbed.people.models import User
 from testbed.people.permissions import demand
 from testbed.people.visitor import person
+from testbed.prices.quote import UNITS
 from testbed.process.models import Route
 from testbed.tools.models import Supply, Tool
 
@@ -58,12 +59,12 @@ class MomentField(serializers.DateTimeField):
 
 
 class QuoteLineSerializer(serializers.Serializer[Any]):
-    code = serializers.ChoiceField(choices=["service", "discount", "test_wafers"])
+    code = serializers.ChoiceField(choices=list(UNITS))
     tool = serializers.CharField(allow_blank=True)
     label_ko = serializers.CharField()
     label_en = serializers.CharField()
     quantity = serializers.IntegerField()
-    unit = serializers.ChoiceField(choices=["s", "%", "pcs"])
+    unit = serializers.ChoiceField(choices=sorted(set(UNITS.values())))
     unit_won = serializers.IntegerField()
     amount_won = serializers.IntegerField()
 

@@ -18,6 +18,7 @@ from testbed.booking.on_behalf import behalf_details, booker_for, booker_of
 from testbed.booking.override import aside, demand_override, note_aside, set_aside
 from testbed.booking.request import gather, price
 from testbed.booking.rules import HOLD_TIME, BookingRequest, Broken, RuleBook
+from testbed.compiled import insert
 from testbed.people import journal
 from testbed.refusals import Refusal
 from testbed.transactions import in_transaction
@@ -86,7 +87,7 @@ def hold_now(
         company=booking.company, tools=request.tools, starts_at=starts_at, ends_at=ends_at
     ).as_json()
     new = set_aside(booking, request.gave_way, override)
-    booking.save()
+    insert([booking])
     line.write(booking, request.tools)
     journal.record(
         actor=actor,

@@ -20,6 +20,7 @@ from testbed.booking.request import gather, price
 from testbed.booking.rules import NEEDS_APPROVAL, BookingRequest
 from testbed.booking.take_along import complaints, take_along
 from testbed.booking.target import Target
+from testbed.compiled import insert
 from testbed.material.models import SLOTS, Lot, LotState
 from testbed.people import journal
 from testbed.refusals import Refusal
@@ -103,7 +104,7 @@ def place(
         demand_answers(booking, request.tools, answers)
         _fill(booking, answers, request)
         new = set_aside(booking, request.gave_way, override)
-        booking.save()
+        insert([booking])
         take_along(booking, answers.supplies)
         line.write(booking, request.tools)
         _note(booking, actor)

@@ -1,4 +1,4 @@
-"""One booking as the API answers with it: two prepared statements, whoever reads."""
+"""One booking as the API answers with it: three prepared statements, whoever reads."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.http import Http404
 from testbed.booking.models import Allocation, Booking
 from testbed.compiled import Statement, whole
 from testbed.people.models import User
+from testbed.tools.models import Supply
 
 if TYPE_CHECKING:
     from testbed.people.querysets import Viewer
@@ -36,6 +37,7 @@ _OF_COMPANY, _OF_ALL = _by_key(_Member()), _by_key(_Staff())
 _CLAIMS: Statement[Allocation] = Statement(
     lambda: Allocation.objects.filter(booking=whole("pk")).select_related("tool")
 )
+_SUPPLIES: Statement[Supply] = Statement(lambda: Supply.objects.filter(bookings=whole("pk")))
 
 
 def read_one(viewer: Viewer, pk: int) -> Booking:
@@ -49,7 +51,14 @@ def read_one(viewer: Viewer, pk: int) -> Booking:
     )
     if not found:
         raise Http404
-    claims = Allocation.objects.none()
-    claims._result_cache = _CLAIMS(pk=pk)  # noqa: SLF001 - what prefetch_related does
-    found[0]._prefetched_objects_cache = {"allocations": claims}  # type: ignore[attr-defined] # noqa: SLF001
-    return found[0]
+    return _with(found[0], allocations=_CLAIMS(pk=pk), supplies=_SUPPLIES(pk=pk))
+
+
+def _with(booking: Booking, **lists: list[Any]) -> Booking:
+    """What `prefetch_related` does with rows that have been read."""
+    known = {}
+    for name, rows in lists.items():
+        known[name] = getattr(booking, name).none()
+        known[name]._result_cache = rows  # noqa: SLF001
+    booking._prefetched_objects_cache = known  # type: ignore[attr-defined] # noqa: SLF001
+    return booking
