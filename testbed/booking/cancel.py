@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from testbed.booking import line, notify, penalties
+from testbed.booking import line, notify, penalties, signals
 from testbed.booking.models import Booking, BookingState, PenaltyKind
 from testbed.booking.penalties import NOTHING, Charge, Cost, cost_of_cancelling, tools_of
 from testbed.people import journal
@@ -32,19 +32,20 @@ def cancel(
     is not live any more, "already_started" (409) once a confirmed one runs, "cost_changed" (409,
     with the cost) when it is not `agreed`.
     """
-    _demand_may(actor)
+    demand_may(actor)
     return in_transaction(lambda: _cancel(actor, booking, agreed, excused))
 
 
 def preview(*, actor: User, booking: Booking) -> Cost:
     """What `cancel` would cost at this moment. Refusals as of `cancel`."""
-    _demand_may(actor)
+    demand_may(actor)
     now = timezone.now()
     demand_cancellable(booking, now)
     return cost_of_cancelling(actor=actor, booking=booking, tools=tools_of(booking), now=now)
 
 
-def _demand_may(actor: User) -> None:
+def demand_may(actor: User) -> None:
+    """Raise Refusal("not_allowed", 403) for somebody who cancels nothing."""
     if not may(actor, "approve_booking"):
         demand(actor, "book")
 
@@ -55,7 +56,7 @@ def _cancel(actor: User, booking: Booking, agreed: Charge, excused: bool) -> Boo
     demand_cancellable(live, now)
     cost = Cost() if excused else _cost(actor, live, tools, now)
     if cost.charge != agreed:
-        raise cost_changed(cost)
+        raise cost_changed(cost.charge, cost.as_json())
     close(actor, live, cost, now)
     return live
 
@@ -66,6 +67,7 @@ def _cost(actor: User, booking: Booking, tools: list[Tool], now: datetime) -> Co
 
 def close(actor: User, booking: Booking, cost: Cost, now: datetime) -> None:
     """Cancel a booking whose row and tools are locked, and put its cost on record."""
+    signals.giving_back.send(sender=Booking, booking_ids=[booking.pk])
     booking.state = BookingState.CANCELLED
     booking.decided_by, booking.decided_at = actor, now
     booking.save(update_fields=["state", "decided_by", "decided_at"])
@@ -82,14 +84,14 @@ def close(actor: User, booking: Booking, cost: Cost, now: datetime) -> None:
     notify.cancelled(booking, by=actor)
 
 
-def cost_changed(cost: Cost) -> Refusal:
+def cost_changed(charge: Charge, cost: dict[str, Any]) -> Refusal:
     """The cost is not what the person agreed to; nothing has been cancelled."""
     return Refusal(
         "cost_changed",
         _("Cancelling now costs %(won)s won (VAT included) and %(minutes)s minutes of quota.")
-        % {"won": f"{cost.total_won:,}", "minutes": cost.debt_minutes},
+        % {"won": f"{charge.total_won:,}", "minutes": charge.debt_minutes},
         next_step=_("Nothing was cancelled. Look at the cost, then confirm it."),
-        extra={"cost": cost.as_json()},
+        extra={"cost": cost},
     )
 
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from testbed.booking import line, notify
+from testbed.booking.change import answers_of
 from testbed.booking.explain import refusal
 from testbed.booking.models import Booking, BookingState
 from testbed.booking.request import gather
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
+    from testbed.booking.rules import Broken
+
 HANDED_OVER = (BookingState.PENDING, BookingState.CONFIRMED)
 
 
@@ -30,7 +33,8 @@ def hand_over(*, actor: User, booking: Booking, colleague: User) -> Booking:
     """Make `colleague` the one who booked; state, time and price stay.
 
     Raises Refusal: "hold_not_submitted", "over" (409); "not_a_colleague" (422) for anybody but
-    another person of the same company who may book; broken rules about the person as of `hold`.
+    another person of the same company who may book; broken rules about the person, their hours
+    and what they may do on the tools, as of `hold`.
     """
     demand(actor, "book")
     return in_transaction(lambda: _hand_over(actor, booking, colleague))
@@ -83,14 +87,17 @@ def _hand_over(actor: User, booking: Booking, colleague: User) -> Booking:
         company=passed.company,
         without=passed,
         is_hold=False,
+        answers=answers_of(passed),
     )
-    broken = refusing(check_all(request, about=("who",)))
+    broken = [one for one in refusing(check_all(request)) if _is_about_the_booker(one)]
     broken = [one for one in broken if one.code not in passed.overridden]
     if broken:
         raise refusal(broken, [])
     before = passed.booked_by_id
     passed.booked_by = colleague
     passed.save(update_fields=["booked_by"])
+    # Those who share it stay; the new booker needs no share in what is theirs.
+    passed.sharers.filter(user=colleague).delete()
     journal.record(
         actor=actor,
         action="booking.handed_over",
@@ -101,6 +108,14 @@ def _hand_over(actor: User, booking: Booking, colleague: User) -> Booking:
     )
     notify.handed_over(passed, before=User.objects.get(pk=before))
     return passed
+
+
+def _is_about_the_booker(broken: Broken) -> bool:
+    """Who it is, what this person may do with it, and this person's own hours.
+
+    The time itself was granted before; nothing about it changes.
+    """
+    return broken.rule.about in ("who", "answers") or getattr(broken.rule, "of_person", False)
 
 
 def not_a_colleague() -> Refusal:

@@ -23,7 +23,7 @@ def change_of(entry: JournalEntry) -> str:
         before, after = (names.get(details[side], "–") for side in ("before", "after"))
         return _("From %(before)s to %(after)s") % {"before": before, "after": after}
     if entry.action in ("booking.shared", "booking.unshared"):
-        return User.objects.filter(pk=details.get("colleague")).values_list("name", flat=True)[0]
+        return str(User.objects.get(pk=details["colleague"]))
     if "debt_minutes" in details:
         return _("₩%(won)s with VAT, and %(minutes)s minutes that still count as used") % {
             "won": f"{details['total_won']:,}",

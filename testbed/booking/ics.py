@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db.models import Count, Max
+from django.db.models import Count, Exists, Max, OuterRef, Q
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 from icalendar import Calendar, Event
@@ -18,6 +18,8 @@ from testbed.people.models import JournalEntry
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from django.db.models import QuerySet
+
     from testbed.booking.models import CalendarFeed
     from testbed.booking.timeline import Block
 
@@ -29,6 +31,8 @@ STATUS = {
     BookingState.CONFIRMED: "CONFIRMED",
     BookingState.CANCELLED: "CANCELLED",
     BookingState.REFUSED: "CANCELLED",
+    BookingState.RELEASED: "CANCELLED",
+    BookingState.NO_SHOW: "CANCELLED",
 }
 
 
@@ -54,6 +58,8 @@ def calendar_of(feed: CalendarFeed, *, now: datetime, site: str) -> bytes:
     revisions = _revisions(bookings)
     for booking in bookings:
         revision = revisions.get(booking.pk, Revision(0, booking.created_at))
+        if _is_gone(booking, feed) and revision.at <= feed.created_at:
+            continue  # nobody has ever seen it at this address
         calendar.add_component(_event(booking, revision, feed, site))
     for claim in _other_claims(feed, now):
         calendar.add_component(_busy(feed, claim))
@@ -64,11 +70,39 @@ def calendar_of(feed: CalendarFeed, *, now: datetime, site: str) -> bytes:
 def _bookings(feed: CalendarFeed, now: datetime) -> Iterable[Booking]:
     rows = Booking.objects.visible_to(feed.owner).with_names()
     rows = rows.filter(state__in=STATUS, ends_at__gt=now - BEHIND, starts_at__lt=now + AHEAD)
+    # A hold that was given up before its form was submitted has never been in a calendar.
+    rows = rows.exclude(state=BookingState.CANCELLED, hold_expires_at__isnull=False)
     if feed.kind == FeedKind.MINE:
-        rows = rows.filter(booked_by=feed.owner)
+        rows = rows.mine(feed.owner)
     if feed.kind == FeedKind.TOOL:
-        rows = rows.filter(allocations__tool=feed.tool).distinct()
+        rows = rows.filter(Exists(_claims(feed)) | Q(pk__in=_moved_away(feed)))
     return rows.order_by("starts_at", "pk")
+
+
+def _claims(feed: CalendarFeed) -> QuerySet[Allocation]:
+    return Allocation.objects.filter(booking=OuterRef("pk"), tool=feed.tool)
+
+
+def _moved_away(feed: CalendarFeed) -> QuerySet[JournalEntry, int]:
+    """The bookings that once stood on the feed's tool and were moved since."""
+    code = feed.tool.code if feed.tool else ""
+    moved = JournalEntry.objects.filter(
+        subject_kind=Booking._meta.label_lower,
+        action="booking.changed",
+        details__before__tools__contains=[code],
+        at__gt=feed.created_at,
+    )
+    return moved.values_list("subject_id", flat=True)
+
+
+def _is_gone(booking: Booking, feed: CalendarFeed) -> bool:
+    """Closed, or standing on another tool than this calendar is about."""
+    return STATUS[BookingState(booking.state)] == "CANCELLED" or not _is_here(booking, feed)
+
+
+def _is_here(booking: Booking, feed: CalendarFeed) -> bool:
+    claims = booking.allocations.all()
+    return feed.tool_id is None or feed.tool_id in {claim.tool_id for claim in claims}
 
 
 def _revisions(bookings: list[Booking]) -> dict[int, Revision]:
@@ -81,7 +115,7 @@ def _revisions(bookings: list[Booking]) -> dict[int, Revision]:
 
 def _event(booking: Booking, revision: Revision, feed: CalendarFeed, site: str) -> Event:
     state = BookingState(booking.state)
-    status = STATUS[state]
+    status = STATUS[state] if _is_here(booking, feed) else "CANCELLED"
     event = _blank(f"booking-{booking.pk}@testbed", booking.starts_at, booking.ends_at)
     what = str(booking.cell or ", ".join(str(claim.tool) for claim in booking.allocations.all()))
     whose = str(booking.company) if feed.owner.is_staff_member else ""

@@ -53,8 +53,7 @@ class Cost:
 
     supply_won: the fee before VAT; free_until: the last moment at which it costs nothing, None
     when it never costs anything; why_free: held, pending, by_staff, moved_by_facility,
-    tool_down, early, no_rule, or
-    empty for what has its price.
+    tool_down, early, no_rule, or empty for what has its price.
     """
 
     supply_won: int = 0

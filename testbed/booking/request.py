@@ -173,7 +173,12 @@ def _groups(
     """The booker's and the company's, the one that counts most last; none when nobody asks."""
     if not (rulebook.has_groups or "group_claims" in needed(rulebook, tools)):
         return []
-    members = Q(users=actor) | (Q(companies=company) if company else Q(pk=None))
+    return groups_of(actor, company)
+
+
+def groups_of(person: User, company: Company | None) -> list[Group]:
+    """The person's and the company's groups, the one that counts most last."""
+    members = Q(users=person) | (Q(companies=company) if company else Q(pk=None))
     return list(Group.objects.filter(members).distinct().order_by("-rank", "-code"))
 
 

@@ -22,6 +22,7 @@ from testbed.booking.ics import calendar_of
 from testbed.booking.models import Booking, BookingState, CalendarFeed, FeedKind, UseMode
 from testbed.booking.target import Target
 from testbed.material.models import Lot
+from testbed.people import journal
 from testbed.people.models import Company, JournalEntry, Role, User
 from testbed.refusals import Refusal
 from testbed.tools.models import Tool
@@ -40,6 +41,11 @@ def events(body: bytes) -> list[Any]:
 def read(actor: User, kind: str = FeedKind.MINE, tool: Tool | None = None) -> list[Any]:
     """The events behind a new address, as anybody who has it gets them."""
     _feed, token = issue(actor=actor, kind=kind, tool=tool)
+    return read_again(token)
+
+
+def read_again(token: str) -> list[Any]:
+    """The events behind a known address."""
     answer = Client().get(f"/calendar/{token}.ics", {"lang": "en"})
     assert answer.status_code == 200
     return events(answer.content)
@@ -60,22 +66,65 @@ class TestEntries:
         self, alice: User, administrator: User, booked: Book, sem_target: Target
     ) -> None:
         booking = booked(alice)
-        seen = read(alice)
+        _feed, token = issue(actor=alice, kind=FeedKind.MINE)
+        seen = read_again(token)
         approve(actor=administrator, booking=booking)
-        seen += read(alice)
+        seen += read_again(token)
         change(
             actor=alice, booking=booking, target=sem_target,
             starts_at=tomorrow(15), ends_at=tomorrow(16),
         )  # fmt: skip
-        seen += read(alice)
+        seen += read_again(token)
         cancel(actor=alice, booking=booking)
-        seen += read(alice)
+        seen += read_again(token)
         assert len({event["uid"] for event in seen}) == 1
         sequences = [event["sequence"] for event in seen]
         assert sequences == sorted(set(sequences))
         statuses = [event["status"] for event in seen]
         assert statuses == ["TENTATIVE", "CONFIRMED", "TENTATIVE", "CANCELLED"]
         assert seen[-1]["dtstart"].dt == tomorrow(15)
+
+    def test_what_moved_to_another_tool_is_cancelled_in_the_old_ones_calendar(
+        self, alice: User, charlie: User, booked: Book, cd_sem: Tool, scanner: Tool
+    ) -> None:
+        booking = booked(alice)
+        _feed, old = issue(actor=alice, kind=FeedKind.TOOL, tool=cd_sem)
+        _feed, new = issue(actor=alice, kind=FeedKind.TOOL, tool=scanner)
+        _feed, strange = issue(actor=charlie, kind=FeedKind.TOOL, tool=cd_sem)
+        (before,) = read_again(old)
+        change(
+            actor=alice, booking=booking, target=Target(tool=scanner),
+            starts_at=tomorrow(15), ends_at=tomorrow(16),
+        )  # fmt: skip
+        (gone,), (here,) = read_again(old), read_again(new)
+        assert gone["uid"] == here["uid"] == before["uid"]
+        assert (gone["status"], here["status"]) == ("CANCELLED", "TENTATIVE")
+        assert gone["sequence"] > before["sequence"]
+        assert read_again(strange) == []
+        # An address that is new has never shown it on the old tool.
+        assert read(alice, FeedKind.TOOL, cd_sem) == []
+
+    @pytest.mark.parametrize("state", [BookingState.RELEASED, BookingState.NO_SHOW])
+    def test_what_was_given_to_others_is_cancelled(
+        self, alice: User, booked: Book, state: BookingState
+    ) -> None:
+        booking = booked(alice)
+        _feed, token = issue(actor=alice, kind=FeedKind.MINE)
+        Booking.objects.update(state=BookingState.CONFIRMED)
+        Booking.objects.update(state=state)
+        journal.record(
+            actor=None, action=f"booking.{state}", subject=booking, company=booking.company
+        )
+        (event,) = read_again(token)
+        assert event["status"] == "CANCELLED"
+
+    def test_a_hold_that_was_given_up_was_never_there(
+        self, alice: User, sem_target: Target
+    ) -> None:
+        _feed, token = issue(actor=alice, kind=FeedKind.MINE)
+        held = hold(actor=alice, target=sem_target, starts_at=tomorrow(6), ends_at=tomorrow(8))
+        cancel(actor=alice, booking=held)
+        assert read_again(token) == []
 
     def test_the_same_facts_give_the_same_bytes(self, alice: User, booked: Book) -> None:
         booked(alice)

@@ -14,11 +14,14 @@ from testbed.booking.approve import approve
 from testbed.booking.cancel import cancel
 from testbed.booking.hand_over import hand_over
 from testbed.booking.hold import hold
-from testbed.booking.models import Booking, BookingState
+from testbed.booking.models import Booking, BookingState, UseMode
+from testbed.booking.place import Answers, place
+from testbed.booking.share import share
 from testbed.booking.target import Target
 from testbed.people.models import Company, JournalEntry, Role, User
 from testbed.refusals import Refusal
-from tests.booking.conftest import tomorrow
+from testbed.tools.models import Qualification, Tool
+from tests.booking.conftest import setting, tomorrow
 from tests.conftest import make_user
 
 pytestmark = pytest.mark.django_db
@@ -74,6 +77,41 @@ def test_rules_about_the_person_hold(
     Company.objects.filter(pk=company_a.pk).update(is_active=False)
     with pytest.raises(Refusal, match="company_active"):
         hand_over(actor=alice, booking=booking, colleague=dana)
+
+
+def test_what_the_new_booker_may_do_on_the_tool_holds(
+    alice: User, dana: User, administrator: User, cd_sem: Tool, sem_target: Target
+) -> None:
+    Qualification.objects.create(
+        user=alice, tool=cd_sem, granted_by=administrator, granted_at=timezone.now()
+    )
+    booking = place(
+        actor=alice, target=sem_target, starts_at=tomorrow(10), ends_at=tomorrow(12),
+        answers=Answers(use_mode=UseMode.SELF_OPERATED),
+    )  # fmt: skip
+    with pytest.raises(Refusal, match="qualification_missing"):
+        hand_over(actor=alice, booking=booking, colleague=dana)
+    Qualification.objects.create(
+        user=dana, tool=cd_sem, granted_by=administrator, granted_at=timezone.now()
+    )
+    assert hand_over(actor=alice, booking=booking, colleague=dana).booked_by == dana
+
+
+def test_the_new_bookers_own_hours_count(alice: User, dana: User, booked: Book) -> None:
+    setting("user_hours_day", hours=3)
+    mine, _hers = booked(alice, 10), booked(dana, 15)
+    with pytest.raises(Refusal, match="user_hours_day"):
+        hand_over(actor=alice, booking=mine, colleague=dana)
+
+
+def test_those_who_share_it_stay_and_the_new_booker_shares_no_more(
+    alice: User, bob: User, dana: User, booked: Book
+) -> None:
+    booking = booked(alice)
+    for colleague in (bob, dana):
+        share(actor=alice, booking=booking, colleague=colleague)
+    hand_over(actor=alice, booking=booking, colleague=dana)
+    assert [one.user for one in booking.sharers.all()] == [bob]
 
 
 def test_holds_and_closed_ones_stay(
