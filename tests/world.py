@@ -26,7 +26,10 @@ from testbed.booking.question_models import Question
 from testbed.material.check_in import check_in
 from testbed.material.models import Carrier, Lot
 from testbed.material.register import register
+from testbed.notices.models import Notice
+from testbed.notices.tell import tell
 from testbed.people.models import User
+from testbed.pools.models import Pool, PoolState
 from testbed.process import versions
 from testbed.process.models import Operation, Recipe, RecipeVersion, Route
 from testbed.runs.models import Run, RunWafer, Step, Traveler
@@ -51,7 +54,9 @@ class World:
     step: Step
     tool: Tool
     calendar: CalendarFeed
+    notice: Notice
     question: Question
+    pool: Pool
 
     def arguments(self, name: str) -> dict[str, Any]:
         """Values for the path arguments of the route called `name`."""
@@ -78,11 +83,15 @@ class World:
     def _by_name(self) -> dict[str, Any]:
         """The first part found in a route's name tells whose key it wants."""
         return {
+            "notice": self.notice,
             "recipe": self.recipe,
             "answer_question": self.question,
             "hold": self.held,
             "extend": self.held,
             "api_submit": self.held,
+            "api_pool_open": self.booking,
+            "pool": self.pool,
+            "open_seats": self.booking,
             "approve": self.booking,
             "refuse": self.booking,
             "cancel": self.booking,
@@ -198,10 +207,15 @@ def world(alice: User, technician: User, process_engineer: User, cd_sem: Tool) -
     samples = np.linspace(29.0, 31.0, 100, dtype=np.float32)
     keep(step, Done(traces=(TraceBlock("dose", "mJ/cm²", 0.0, 0.1, samples),)))
     calendar, _token = issue(actor=alice, kind=FeedKind.MINE)
+    [notice] = tell(to=[alice], kind="booking_placed", subject="B", sentences=["B"])
     question = Question.objects.create(
         booking=booking, asked_by=process_engineer, text="Which resist is on them?"
     )
+    # Its split is fixed: an open one would be everybody's to see.
+    pool = Pool.objects.create(
+        host=booking, seats=2, state=PoolState.FIXED, opened_by=alice, closes_at=now
+    )
     return World(
-        lot, version.recipe, version, booking, held, traveler, run, step, cd_sem, calendar,
-        question,
+        lot, version.recipe, version, booking, held, traveler, run, step, cd_sem, calendar, notice,
+        question, pool,
     )  # fmt: skip

@@ -1,5 +1,11 @@
 """Addresses of the notices pages."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from testbed.notices import views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("me/inbox/", views.inbox, name="inbox"),
+    path("me/notices/", views.notice_preferences, name="notice_preferences"),
+    path("ops/mail/", views.mail, name="mail"),
+]

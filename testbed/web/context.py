@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from testbed.notices.inbox import unread
 from testbed.people.models import User
 from testbed.people.permissions import may
 from testbed.tools.models import E10State, StateSpan, Tool
@@ -73,6 +74,16 @@ def lamp(request: HttpRequest) -> Callable[[], dict[str, str] | None]:
     return read
 
 
+def unread_notices(request: HttpRequest) -> Callable[[], int]:
+    """How many notices wait for this person, asked only by pages that show it."""
+
+    def read() -> int:
+        user = getattr(request, "user", None)
+        return unread(user) if isinstance(user, User) else 0
+
+    return read
+
+
 def next_theme(theme: str) -> dict[str, str]:
     """What the theme button offers: auto → light → dark → auto."""
     return {
@@ -89,6 +100,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     return {
         "menu": menu(request),
         "lamp": lamp(request),
+        "unread": unread_notices(request),
         "now": timezone.localtime(),
         "theme": theme,
         "next_theme": next_theme(theme),
