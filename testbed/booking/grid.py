@@ -1,150 +1,264 @@
-"""The timeline as a grid of equal columns: where each block begins and how far it reaches."""
+"""The timeline as a grid of equal columns: where each block begins and how far it reaches.
+
+Everything here counts in minutes from the grid's beginning; Korea has no summer time, so a day is
+always 1440 of them.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from math import ceil, floor
-from typing import TYPE_CHECKING
+from calendar import monthrange
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
 
-from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 
-from testbed.booking.hours import KST
-from testbed.booking.timeline import KINDS, Block, Row, midnight
-from testbed.booking.words import hours
+from testbed.booking.hours import KST, open_windows
+from testbed.booking.intervals import Interval, subtract
+from testbed.booking.timeline import midnight
+from testbed.booking.words import day_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from datetime import date, datetime
 
+    from testbed.booking.timeline import Block, Row
     from testbed.tools.models import Tool
 
+DAY = 24 * 60
 # columns.css has a class for every start and every span up to this many.
-MOST_COLUMNS = 336
+MOST_COLUMNS = 372
+# No start is offered on a finer mark than this, in minutes.
+TIDY = 15
 
 
 @dataclass(frozen=True)
 class Zoom:
-    """A scale: how many days, how many columns an hour has, which hours are written."""
+    """A scale: how many days, a column's minutes, which hours are written (0: none).
+
+    legible: a block of fewer minutes is too narrow for words; they are read aloud all the same.
+    """
 
     name: str
     days: int
-    columns_per_hour: int
+    column: int
     hours_between_marks: int
+    legible: int
 
     @property
     def columns(self) -> int:
-        return self.days * 24 * self.columns_per_hour
+        return self.days * DAY // self.column
 
     @property
-    def column(self) -> timedelta:
-        return timedelta(hours=1) / self.columns_per_hour
+    def minutes(self) -> int:
+        return self.days * DAY
 
 
 ZOOMS = {
-    "day": Zoom("day", days=1, columns_per_hour=4, hours_between_marks=1),
-    "week": Zoom("week", days=7, columns_per_hour=2, hours_between_marks=4),
+    "day": Zoom("day", days=1, column=15, hours_between_marks=1, legible=40),
+    "week": Zoom("week", days=7, column=30, hours_between_marks=4, legible=150),
+    "month": Zoom("month", days=31, column=120, hours_between_marks=0, legible=840),
 }
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A block in its place: first column (1 is the leftmost) and number of columns."""
+class Frame:
+    """What is shown: `first` is the first day, a month's first one in the month's zoom."""
 
-    block: Block
-    start: int
-    span: int
+    first: date
+    zoom: Zoom
 
     @property
-    def word(self) -> str:
-        """What the block says first: whose and what, as far as the viewer may know."""
-        note = self.block.note
-        if self.block.kind == "own":
-            return note
-        label = str(KINDS[self.block.kind])
-        return f"{label} · {note}" if note else label
+    def start(self) -> datetime:
+        return midnight(self.first)
+
+    @property
+    def last(self) -> date:
+        return self.first + timedelta(days=self.zoom.days - 1)
+
+    @property
+    def before(self) -> date:
+        if self.zoom.name == "month":
+            return (self.first - timedelta(days=1)).replace(day=1)
+        return self.first - timedelta(days=self.zoom.days)
+
+    @property
+    def after(self) -> date:
+        return self.first + timedelta(days=self.zoom.days)
+
+    @property
+    def days(self) -> list[date]:
+        return [self.first + timedelta(days=number) for number in range(self.zoom.days)]
+
+    def minute(self, moment: datetime) -> int:
+        """Whole minutes from the beginning to `moment`, negative before it."""
+        return int((moment - self.start).total_seconds()) // 60
+
+    def moment(self, minute: int) -> datetime:
+        return self.start + timedelta(minutes=minute)
+
+
+def frame_of(zoom: Zoom, day: date | None, today: date) -> Frame:
+    """The frame that begins on `day`; without one the present day, week (Monday on) or month."""
+    if zoom.name == "month":
+        first = (day or today).replace(day=1)
+        return Frame(first, replace(zoom, days=monthrange(first.year, first.month)[1]))
+    if day is None:
+        day = today if zoom.days == 1 else today - timedelta(days=today.weekday())
+    return Frame(day, zoom)
+
+
+class Piece(NamedTuple):
+    """A stretch of a row in its place; `block` None: free time.
+
+    start: first column (1 is the leftmost), span: number of columns, a and z: minutes [a, z),
+    exact where start and span are rounded, but never outside the grid.
+    """
+
+    start: int
+    span: int
+    a: int
+    z: int
+    block: Block | None = None
 
     @property
     def place(self) -> str:
         """Its classes of columns.css."""
         return f"s{self.start} n{self.span}"
 
-    @property
-    def url(self) -> str:
-        """The booking's page, or empty for what the viewer may not open."""
-        return reverse("booking", args=[self.block.booking]) if self.block.booking else ""
 
-    @property
-    def hours(self) -> str:
-        return hours(self.block.starts_at, self.block.ends_at)
-
-    @property
-    def day(self) -> date:
-        return self.block.starts_at.astimezone(KST).date()
-
-
-@dataclass(frozen=True)
-class Track:
-    tool: Tool
-    cells: Sequence[Cell]
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A label of the head: a day or an hour."""
-
-    label: datetime
-    start: int
-    span: int
-
-
-def tracks(rows: Sequence[Row], first: date, zoom: Zoom) -> list[Track]:
-    """Every row's blocks placed in the grid of `zoom` that begins on `first`."""
-    return [Track(row.tool, place(row.blocks, midnight(first), zoom)) for row in rows]
-
-
-def place(blocks: Sequence[Block], start: datetime, zoom: Zoom) -> list[Cell]:
-    """Blocks (sorted, not overlapping) as cells that never overlap either.
+def place(blocks: Sequence[Block], frame: Frame) -> list[Piece]:
+    """Blocks (sorted, not overlapping) as pieces that share no column.
 
     A block reaches outward to whole columns, but never over its neighbour; one that is shorter
     than what is left of a column shares no column with the next and keeps one of its own.
     """
-    cells: list[Cell] = []
-    free_from = 0
+    pieces: list[Piece] = []
+    width, columns, most = frame.zoom.column, frame.zoom.columns, frame.zoom.minutes
+    beginning, free_from = frame.start, 0
     for block in blocks:
-        first = max(floor((block.starts_at - start) / zoom.column), free_from, 0)
-        last = min(max(ceil((block.ends_at - start) / zoom.column), first + 1), zoom.columns)
+        a = max(int((block.starts_at - beginning).total_seconds()) // 60, 0)
+        # An end within a minute reaches to that minute's end.
+        z = min(-int((beginning - block.ends_at).total_seconds() // 60), most)
+        first = max(a // width, free_from)
+        last = min(max(-(-z // width), first + 1), columns)
         if first < last:
-            cells.append(Cell(block, first + 1, last - first))
+            pieces.append(Piece(first + 1, last - first, a, z, block))
             free_from = last
-    return cells
+    return pieces
 
 
-def day_marks(first: date, zoom: Zoom) -> list[Mark]:
-    per_day = zoom.columns // zoom.days
+def free_pieces(
+    taken: Sequence[Piece], open_minutes: Sequence[tuple[int, int]], frame: Frame
+) -> Iterator[Piece]:
+    """The bookable time that no block has, cut at midnight, in the columns that are left."""
+    ends = [0, *(piece.z for piece in taken)]
+    begins = [*(piece.a for piece in taken), frame.zoom.minutes]
+    edges = [1, *(piece.start + piece.span for piece in taken)]
+    walls = [*(piece.start for piece in taken), frame.zoom.columns + 1]
+    for a, z, edge, wall in zip(ends, begins, edges, walls, strict=True):
+        for opens, closes in open_minutes:
+            if a < closes and opens < z:
+                yield from _daily(max(a, opens), min(z, closes), edge, wall, frame.zoom.column)
+
+
+def _daily(a: int, z: int, edge: int, wall: int, width: int) -> Iterator[Piece]:
+    while a < z:
+        end = min(z, a - a % DAY + DAY)
+        first = max(-(-a // width) + 1, edge)
+        last = min(end // width + 1, wall)
+        if first < last:
+            yield Piece(first, last - first, a, end)
+        a = end
+
+
+def open_minutes(tool: Tool, frame: Frame, now: datetime) -> list[tuple[int, int]]:
+    """The tool's opening times in the frame from the next quarter of an hour on."""
+    begin = max(-(-frame.minute(now) // TIDY) * TIDY, 0)
+    windows = open_windows(tool, frame.start, frame.moment(frame.zoom.minutes))
+    spans = [(frame.minute(one.start), frame.minute(one.end)) for one in windows]
+    return [(max(a, begin), z) for a, z in spans if z > begin]
+
+
+def shut(tool: Tool, frame: Frame) -> list[Piece]:
+    """When the tool is not open, in inner columns."""
+    whole = Interval(frame.start, frame.moment(frame.zoom.minutes))
+    holes = subtract([whole], open_windows(tool, *whole))
+    spans = ((frame.minute(one.start), frame.minute(one.end)) for one in holes)
+    return [piece for a, z in spans for piece in _inner(a, z, frame)]
+
+
+def prime(row: Row, frame: Frame) -> list[Piece]:
+    """The prime hours of Monday to Friday, where the tool has them."""
+    if row.prime is None:
+        return []
+    hours = row.prime
     return [
-        Mark(midnight(first + timedelta(days=day)), day * per_day + 1, per_day)
-        for day in range(zoom.days)
+        piece
+        for number, day in enumerate(frame.days)
+        if day.weekday() < 5
+        for piece in _inner(
+            number * DAY + hours.from_hour * 60, number * DAY + hours.until_hour * 60, frame
+        )
     ]
 
 
-def hour_marks(first: date, zoom: Zoom) -> list[Mark]:
-    span = zoom.hours_between_marks * zoom.columns_per_hour
-    start = midnight(first)
-    step = timedelta(hours=zoom.hours_between_marks)
+def _inner(a: int, z: int, frame: Frame) -> list[Piece]:
+    first, last = -(-a // frame.zoom.column), z // frame.zoom.column
+    return [Piece(first + 1, last - first, a, z)] if first < last else []
+
+
+class Mark(NamedTuple):
+    """A label of the head: a day or an hour, with its columns and the day it is in."""
+
+    label: str
+    start: int
+    span: int
+    day: date
+
+    @property
+    def place(self) -> str:
+        return f"s{self.start} n{self.span}"
+
+
+def day_marks(frame: Frame) -> list[Mark]:
+    span = DAY // frame.zoom.column
+    name = _short_day if frame.zoom.name == "month" else day_name
+    return [Mark(name(day), n * span + 1, span, day) for n, day in enumerate(frame.days)]
+
+
+def _short_day(day: date) -> str:
+    return f"{day.day} {date_format(day, 'D')}"
+
+
+def hour_marks(frame: Frame) -> list[Mark]:
+    every = frame.zoom.hours_between_marks
+    if not every:
+        return []
+    span = every * 60 // frame.zoom.column
     return [
-        Mark(start + number * step, number * span + 1, span)
-        for number in range(zoom.columns // span)
+        Mark(f"{hour:02d}", (number * 24 + hour) * 60 // frame.zoom.column + 1, span, day)
+        for number, day in enumerate(frame.days)
+        for hour in range(0, 24, every)
     ]
 
 
-def now_column(now: datetime, first: date, zoom: Zoom) -> int | None:
+def now_column(now: datetime, frame: Frame) -> int | None:
     """The column of the present moment, or None outside the grid."""
-    column = floor((now - midnight(first)) / zoom.column) + 1
-    return column if 1 <= column <= zoom.columns else None
+    column = frame.minute(now) // frame.zoom.column + 1
+    return column if 1 <= column <= frame.zoom.columns else None
+
+
+def today_in_korea(now: datetime) -> date:
+    return timezone.localtime(now, KST).date()
 
 
 def stylesheet() -> str:
     """columns.css: a class for each start and span, because pages carry no inline style."""
-    starts = (f".s{n}{{grid-column-start:{n}}}" for n in range(1, MOST_COLUMNS + 1))
+    starts = (f".s{n}{{grid-column-start:{n}}}" for n in range(1, MOST_COLUMNS + 2))
     spans = (f".n{n}{{grid-column-end:span {n}}}" for n in range(1, MOST_COLUMNS + 1))
-    return "\n".join(["/* Made by testbed.booking.grid.stylesheet(). */", *starts, *spans, ""])
+    days = (f".d{n}{{--days:{n}}}" for n in (1, 7, 28, 29, 30, 31))
+    return "\n".join(
+        ["/* Made by testbed.booking.grid.stylesheet(). */", *starts, *spans, *days, ""]
+    )

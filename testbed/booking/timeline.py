@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import F, OuterRef, Q
+from django.db.models.functions import JSONObject
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from testbed.booking.hours import KST
-from testbed.booking.models import Allocation, AllocationKind, BookingState, number_of
-from testbed.tools.models import Tool
+from testbed.booking.models import (
+    Allocation,
+    AllocationKind,
+    BookingState,
+    Holiday,
+    RuleSetting,
+    number_of,
+)
+from testbed.booking.rules import RuleBook, by_code
+from testbed.booking.rules.limits import PrimeTime
+from testbed.tools.models import Loading, SupplyKind, Tool
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import date
+    from collections.abc import Callable, Sequence
 
+    from django.db.models import QuerySet
     from django_stubs_ext import StrOrPromise
 
     from testbed.people.models import User
@@ -30,7 +42,9 @@ KINDS: dict[str, StrOrPromise] = {
     "closure": _("Closed"),
     "outage": _("Outage"),
 }
+ANOTHERS = _("%(kind)s of another company")
 OF_STATE: dict[str, str] = {BookingState.PENDING: "pending", BookingState.HELD: "held"}
+OF_KIND: dict[str, str] = {AllocationKind.CLOSURE: "closure", AllocationKind.OUTAGE: "outage"}
 
 
 class Claim(NamedTuple):
@@ -47,21 +61,24 @@ class Claim(NamedTuple):
     company_ko: str | None
     company_en: str | None
     lot: str | None
+    reason_ko: str
+    reason_en: str
+    cell: str | None
 
 
 COLUMNS = (
     "tool_id", "starts_at", "ends_at", "kind", "note", "booking_id", "booking__state",
     "booking__company_id", "booking__company__name_ko", "booking__company__name_en",
-    "booking__lot__code",
+    "booking__lot__code", "reason_ko", "reason_en", "booking__cell__code",
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """A claim as its viewer may know it.
 
-    kind: own (confirmed), pending, held, busy, maintenance or closure. `booking` (its id) is
-    None, and `note` empty, for what belongs to another company.
+    kind: own (confirmed), pending, held, busy, maintenance, closure or outage. `booking` (its
+    id) is None, and `cell` (the code, of a cell's booking) empty, for another company's; its
+    `note` is empty, and the facility's own claims tell companies their public reason alone.
     """
 
     kind: str
@@ -69,14 +86,36 @@ class Block:
     ends_at: datetime
     booking: int | None = None
     note: str = ""
+    cell: str = ""
+
+
+class Loaded(NamedTuple):
+    """A reticle, resist, gas or consumable on a tool; `name` empty when it is another company's."""
+
+    kind: str
+    name: str
+
+    @property
+    def words(self) -> str:
+        """Its name; of another company's only what kind of thing it is."""
+        return self.name or str(ANOTHERS) % {"kind": SupplyKind(self.kind).label}
+
+
+class Prime(NamedTuple):
+    """Full hours in Korea, Monday to Friday, in which a company may take only so much."""
+
+    from_hour: int
+    until_hour: int
 
 
 @dataclass(frozen=True)
 class Row:
-    """One tool's line, its blocks sorted and not overlapping."""
+    """One tool's line, its blocks sorted and not overlapping; `loaded`: what is on it now."""
 
     tool: Tool
     blocks: Sequence[Block]
+    loaded: Sequence[Loaded] = ()
+    prime: Prime | None = None
 
 
 def midnight(day: date) -> datetime:
@@ -84,33 +123,121 @@ def midnight(day: date) -> datetime:
     return datetime.combine(day, datetime.min.time(), KST)
 
 
-def timeline(*, viewer: User, start: datetime, days: int, now: datetime) -> list[Row]:
-    """All tools with their claims that touch [start, start + days): two queries."""
-    tools = list(Tool.objects.visible_to(viewer))
+def timeline(
+    *, viewer: User, start: datetime, days: int, now: datetime, codes: Sequence[str] = ()
+) -> list[Row]:
+    """All tools, or those of `codes`, with their claims that touch [start, start + days).
+
+    Two queries.
+    """
+    tools = list(known_tools(viewer, start, days, now, codes))
     blocks: dict[int, list[Block]] = {tool.pk: [] for tool in tools}
-    rows = (
-        Allocation.objects.claiming(now)
-        .between(start, start + timedelta(days=days))
-        .order_by("starts_at")
-        .values_list(*COLUMNS)
+    found = Allocation.objects.claiming(now).between(start, start + timedelta(days=days))
+    if codes:
+        found = found.filter(tool_id__in=list(blocks))
+    for row in found.order_by("starts_at").values_list(*COLUMNS):
+        claim = Claim._make(row)
+        if claim.tool in blocks:
+            blocks[claim.tool].append(block(claim, viewer))
+    prime = _prime(tools)
+    return [Row(tool, blocks[tool.pk], loaded(tool, viewer), prime(tool)) for tool in tools]
+
+
+def known_tools(
+    viewer: User, start: datetime, days: int, now: datetime, codes: Sequence[str]
+) -> QuerySet[Tool]:
+    """The tools, each with what is loaded, the days' holidays and the prime-time settings.
+
+    In one query: the last two are the same for every row, and PostgreSQL reads them once.
+    """
+    wanted = Tool.objects.visible_to(viewer).select_related("cell")
+    first = start.astimezone(KST).date()
+    open_loadings = Loading.objects.filter(tool=OuterRef("pk"), unloaded_at=None)
+    holidays = Holiday.objects.filter(day__range=(first, first + timedelta(days=days)))
+    settings = RuleSetting.objects.filter(
+        Q(effective_from=None) | Q(effective_from__lte=now),
+        Q(effective_until=None) | Q(effective_until__gt=now),
+        code=PrimeTime.code,
+        group=None,
     )
-    for claim in map(Claim._make, rows):
-        blocks[claim.tool].append(block(claim, viewer))
-    return [Row(tool, blocks[tool.pk]) for tool in tools]
+    annotated: QuerySet[Tool] = (wanted.filter(code__in=codes) if codes else wanted).annotate(
+        loadings_now=ArraySubquery(
+            open_loadings.order_by("supply__kind", "supply__code").values(
+                json=JSONObject(
+                    kind="supply__kind", ko="supply__name_ko", en="supply__name_en",
+                    owner="supply__company_id",
+                )
+            )
+        ),
+        holidays_near=ArraySubquery(
+            holidays.values(json=JSONObject(day="day", ko="name_ko", en="name_en"))
+        ),
+        prime_settings=ArraySubquery(
+            settings.order_by(F("effective_from").asc(nulls_first=True), "pk").values(
+                json=JSONObject(
+                    tool="tool_id", cell="cell_id", area="area", is_active="is_active",
+                    parameters="parameters",
+                )
+            )
+        ),
+    )  # fmt: skip
+    return annotated
+
+
+def loaded(tool: Any, viewer: User) -> list[Loaded]:
+    """What is on a tool of `known_tools`; another company's things have no name."""
+    name = "ko" if get_language() == "ko" else "en"
+    may_know = {None, viewer.company_id}
+    return [
+        Loaded(one["kind"], one[name] if viewer.is_staff_member or one["owner"] in may_know else "")
+        for one in tool.loadings_now
+    ]
+
+
+def holidays(rows: Sequence[Row]) -> dict[date, str]:
+    """The holidays of the shown days by day, named in the reader's language."""
+    known: Any = rows[0].tool if rows else None
+    name = "ko" if get_language() == "ko" else "en"
+    return {
+        date.fromisoformat(one["day"]): one[name] for one in getattr(known, "holidays_near", ())
+    }
+
+
+def _prime(tools: Sequence[Any]) -> Callable[[Tool], Prime | None]:
+    """Tells each tool's prime hours by the rule's settings."""
+    settings = [
+        RuleSetting(
+            code=PrimeTime.code, tool_id=one["tool"], cell_id=one["cell"], area=one["area"],
+            is_active=one["is_active"], parameters=one["parameters"],
+        )
+        for one in (tools[0].prime_settings if tools else ())
+    ]  # fmt: skip
+    # The query has left out what is not in force; of two for one scope it has the later last.
+    rulebook = RuleBook({(one.code, one.scope): one for one in settings})
+    rule = by_code(PrimeTime.code)
+
+    def of(tool: Tool) -> Prime | None:
+        found = rulebook.parameters(rule, tool)
+        return Prime(found["from_hour"], found["until_hour"]) if found else None
+
+    return of
 
 
 def block(claim: Claim, viewer: User) -> Block:
     """What `viewer` may know of a claim."""
-    times = (claim.starts_at, claim.ends_at)
+    kind, starts_at, ends_at = claim.kind, claim.starts_at, claim.ends_at
     if claim.booking is None:
-        # A note on maintenance is the staff's own; companies read only the kind.
-        note = claim.note if viewer.is_staff_member else ""
-        kind = "closure" if claim.kind == AllocationKind.CLOSURE else "maintenance"
-        return Block(kind, *times, note=note)
+        return Block(OF_KIND.get(kind, "maintenance"), starts_at, ends_at, note=_why(claim, viewer))
     if not viewer.is_staff_member and claim.company != viewer.company_id:
-        return Block("busy", *times)
+        return Block("busy", starts_at, ends_at)
     kind = OF_STATE.get(claim.state or "", "own")
-    return Block(kind, *times, claim.booking, _note(claim, viewer))
+    return Block(kind, starts_at, ends_at, claim.booking, _note(claim, viewer), claim.cell or "")
+
+
+def _why(claim: Claim, viewer: User) -> str:
+    """The public reason; a note is the staff's own."""
+    reason = claim.reason_ko if get_language() == "ko" else claim.reason_en
+    return " · ".join(filter(None, (reason, claim.note if viewer.is_staff_member else "")))
 
 
 def _note(claim: Claim, viewer: User) -> str:

@@ -6,9 +6,11 @@ from testbed.booking import (
     approval_views,
     calendar_views,
     change_views,
-    desk_views,
     hand_over_views,
+    news_views,
+    question_views,
     rule_views,
+    timeline_views,
     views,
 )
 
@@ -16,7 +18,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("book/", views.book, name="book"),
     path("book/hold/", views.hold_slot, name="hold_slot"),
     path("book/hold/<int:pk>/", views.held, name="hold"),
-    path("book/timeline/", desk_views.timeline_page, name="timeline"),
+    path("book/timeline/", timeline_views.timeline_page, name="timeline"),
+    path("book/timeline/ask/", timeline_views.timeline_ask, name="timeline_ask"),
+    path("book/timeline/news/", news_views.timeline_news, name="timeline_news"),
     path("bookings/", views.bookings, name="bookings"),
     path("bookings/<int:pk>/", views.booking, name="booking"),
     path("bookings/<int:pk>/change/", change_views.change_booking, name="change_booking"),
@@ -33,4 +37,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("approvals/", approval_views.approvals, name="approvals"),
     path("approvals/<int:pk>/approve/", approval_views.approve, name="approve_booking"),
     path("approvals/<int:pk>/refuse/", approval_views.refuse, name="refuse_booking"),
+    path("approvals/<int:pk>/ask/", approval_views.ask_company, name="ask_booking"),
+    path("questions/<int:pk>/answer/", question_views.answer_question, name="answer_question"),
 ]
