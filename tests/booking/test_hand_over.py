@@ -82,6 +82,7 @@ def test_rules_about_the_person_hold(
 def test_what_the_new_booker_may_do_on_the_tool_holds(
     alice: User, dana: User, administrator: User, cd_sem: Tool, sem_target: Target
 ) -> None:
+    setting("qualification_missing")
     Qualification.objects.create(
         user=alice, tool=cd_sem, granted_by=administrator, granted_at=timezone.now()
     )
