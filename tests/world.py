@@ -18,6 +18,8 @@ from testbed.booking.models import (
     AllocationKind,
     Booking,
     BookingState,
+    Bundle,
+    BundleKind,
     CalendarFeed,
     FeedKind,
     Holiday,
@@ -35,7 +37,7 @@ from testbed.process.models import Operation, Recipe, RecipeVersion, Route
 from testbed.runs.models import Run, RunWafer, Step, Traveler
 from testbed.runs.states import RunState
 from testbed.runs.store import keep
-from testbed.tools.models import Tool
+from testbed.tools.models import Capability, Tool
 
 CD_RECIPE = {"target_nm": 40.0, "landing_v": 500.0, "dose_pc": 10.0, "fields": "full"}
 
@@ -54,6 +56,8 @@ class World:
     step: Step
     tool: Tool
     calendar: CalendarFeed
+    bundle: Bundle
+    capability: Capability
     notice: Notice
     question: Question
     pool: Pool
@@ -84,6 +88,8 @@ class World:
         """The first part found in a route's name tells whose key it wants."""
         return {
             "notice": self.notice,
+            "bundle": self.bundle,
+            "capability": self.capability,
             "recipe": self.recipe,
             "answer_question": self.question,
             "hold": self.held,
@@ -217,5 +223,5 @@ def world(alice: User, technician: User, process_engineer: User, cd_sem: Tool) -
     )
     return World(
         lot, version.recipe, version, booking, held, traveler, run, step, cd_sem, calendar, notice,
-        question, pool,
+        pool, question,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from testbed.material.models import Lot
 from testbed.material.register import register
 from testbed.ops.demo import floor, people, recipes
 from testbed.people.models import User
+from testbed.pools.seats import open_seats
 from testbed.process import versions
 from testbed.process.models import Recipe
 from testbed.runs.models import Run, Traveler
@@ -42,6 +43,8 @@ class Facility:
     booking: int
     pending_booking: int
     held_booking: int
+    poolable_booking: int
+    pool: int
     recipe: str
 
 
@@ -98,7 +101,17 @@ def _waiting(alice: User, lot: Lot, route: Any, process_engineer: User) -> dict[
         "recipe": recipe.code,
         "pending_booking": pending.pk,
         "held_booking": held.pk,
+        **_pools(alice, arriving, route),
     }
+
+
+def _pools(alice: User, lot: Lot, route: Any) -> dict[str, int]:
+    """A confirmed booking whose slots may be opened, and one whose slots are."""
+    plain = _book(alice, "cd-sem", BookingState.CONFIRMED, 50, lot=lot, route=route)
+    host = _book(alice, "cd-sem", BookingState.CONFIRMED, 54, lot=lot, route=route)
+    closes_at = timezone.now() + timedelta(hours=24)
+    pool = open_seats(actor=alice, booking=host, seats=8, closes_at=closes_at, note="ArF")
+    return {"poolable_booking": plain.pk, "pool": pool.pk}
 
 
 def _book(user: User, code: str, state: BookingState, hours: float, **more: Any) -> Booking:
