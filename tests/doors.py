@@ -44,6 +44,7 @@ PAGES: dict[str, Door] = {
     "readyz": O,
     # notices
     "inbox": S,
+    "unread": S,
     "notice_preferences": S,
     "mail": F,
     # tools

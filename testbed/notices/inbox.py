@@ -15,23 +15,30 @@ if TYPE_CHECKING:
 
     from testbed.people.models import User
 
-# Every page shows the number, so it is counted at most so often; marking read forgets it at once.
-COUNTED_FOR_S = 20
+# Every page shows the number, so it is counted at most so often, and never on the way to a page:
+# a page that finds none asks for it afterwards. Marking read forgets it at once.
+COUNTED_FOR_S = 30
 MOST_SHOWN = 99
 
 
-def unread(user: User) -> int:
-    """How many notices wait to be read, at most 99; up to 20 s old."""
-    key = _key(user)
+def counted(user: User) -> int | None:
+    """The number as it was counted lately; None when it has to be counted again."""
     try:
-        found = cache.get(key)
-        if found is None:
-            found = _count(user)
-            cache.set(key, found, COUNTED_FOR_S)
+        found = cache.get(_key(user))
     except RedisError:
-        # Without the cache each page counts for itself.
-        return _count(user)
-    return int(found)
+        return None
+    return None if found is None else int(found)
+
+
+def unread(user: User) -> int:
+    """How many notices wait to be read, at most 99."""
+    found = Notice.objects.visible_to(user).unread()[:MOST_SHOWN].count()
+    try:
+        cache.set(_key(user), found, COUNTED_FOR_S)
+    except RedisError:
+        # Without the cache it is counted anew each time.
+        return found
+    return found
 
 
 def mark_read(*, actor: User, only: Collection[int] | None = None) -> int:
@@ -45,10 +52,6 @@ def mark_read(*, actor: User, only: Collection[int] | None = None) -> int:
     except RedisError:
         return count
     return count
-
-
-def _count(user: User) -> int:
-    return Notice.objects.visible_to(user).unread()[:MOST_SHOWN].count()
 
 
 def _key(user: User) -> str:

@@ -12,10 +12,10 @@ from django.http import Http404
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from testbed.notices.forms import PreferencesForm
-from testbed.notices.inbox import mark_read
+from testbed.notices.inbox import mark_read, unread
 from testbed.notices.mail_room import mail_room, send_again
 from testbed.notices.models import Mail, MailState, Notice
 from testbed.notices.preferences import prefer
@@ -38,6 +38,14 @@ def inbox(request: HttpRequest) -> HttpResponse:
         return _read_one(request) if "read" in request.POST else _read_all(request)
     page = Paginator(Notice.objects.visible_to(actor), PAGE).get_page(request.GET.get("page"))
     return render(request, "notices/inbox.html", {"page": page})
+
+
+@never_cache
+@require_safe
+@login_required
+def unread_count(request: HttpRequest) -> HttpResponse:
+    """The number beside the bell, for pages that found none counted."""
+    return render(request, "notices/unread.html", {"count": unread(person(request))})
 
 
 def _read_all(request: HttpRequest) -> HttpResponse:

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from testbed.notices.inbox import unread
+from testbed.notices.inbox import counted
 from testbed.people.models import User
 from testbed.people.permissions import may
 from testbed.tools.models import E10State, StateSpan, Tool
@@ -74,12 +74,12 @@ def lamp(request: HttpRequest) -> Callable[[], dict[str, str] | None]:
     return read
 
 
-def unread_notices(request: HttpRequest) -> Callable[[], int]:
-    """How many notices wait for this person, asked only by pages that show it."""
+def unread_notices(request: HttpRequest) -> Callable[[], int | None]:
+    """How many notices wait for this person, as counted lately; None asks for it afterwards."""
 
-    def read() -> int:
+    def read() -> int | None:
         user = getattr(request, "user", None)
-        return unread(user) if isinstance(user, User) else 0
+        return counted(user) if isinstance(user, User) else None
 
     return read
 

@@ -112,6 +112,7 @@ PAGES: dict[str, list[Page]] = {
 
 # Routes that are no page of their own, and why.
 NO_PAGE = {
+    "unread": "the number beside the bell",
     "board_tiles": "a part of the wall screen",
     "theme": "answers a form",
     "set_language": "answers a form",

@@ -53,8 +53,14 @@ def test_a_notice_of_nobodys_is_not_found(number: str, alice: User, sign_in: Sig
 def test_all_are_read_at_once(told: Told, alice: User, sign_in: SignIn) -> None:
     told(alice)
     told(alice)
-    assert unread(alice) == 2
-    assert sign_in(alice).post("/me/inbox/").status_code == 302
+    client = sign_in(alice)
+    assert inbox.counted(alice) is None
+    assert 'hx-get="/me/inbox/unread/"' in client.get("/me/inbox/").content.decode()
+    assert "2<span" in client.get("/me/inbox/unread/").content.decode()
+    page = client.get("/me/inbox/").content.decode()
+    assert "2<span" in page
+    assert 'hx-get="/me/inbox/unread/"' not in page
+    assert client.post("/me/inbox/").status_code == 302
     assert unread(alice) == 0
 
 
@@ -65,8 +71,9 @@ def test_without_the_cache_the_number_is_still_there(
         raise CacheDown
 
     told(alice)
-    monkeypatch.setattr(inbox.cache, "get", down)
-    monkeypatch.setattr(inbox.cache, "delete", down)
+    for name in ("get", "set", "delete"):
+        monkeypatch.setattr(inbox.cache, name, down)
+    assert inbox.counted(alice) is None
     assert unread(alice) == 1
     assert inbox.mark_read(actor=alice) == 1
 
