@@ -113,7 +113,7 @@ def _choose(actor: User, rebooking: Rebooking, span: Interval) -> Rebooking:
     if booking.state == BookingState.DISPLACED:
         booking.state = row.former_state
     booking.moved_by_facility_at = None
-    rebook.place(booking, tools, span, now)
+    rebook.place(actor, booking, tools, span, now)
     _decide(row, RebookingState.CHANGED, actor)
     journal.record(
         actor=actor,

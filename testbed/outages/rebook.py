@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from testbed.booking import line, reconfirm
+from testbed.booking import line, reconfirm, signals
 from testbed.booking.change import snapshot
 from testbed.booking.explain import demand_rules
 from testbed.booking.intervals import Interval
@@ -100,7 +100,7 @@ def _move(
     start = chosen.starts_at or booking.starts_at
     span = Interval(start, start + (booking.ends_at - booking.starts_at))
     booking.moved_by_facility_at = now
-    place(booking, tools, span, now)
+    place(actor, booking, tools, span, now)
     row.to_starts_at, row.to_ends_at = span
     row.state, row.answer_by = RebookingState.OPEN, span.start
 
@@ -109,6 +109,8 @@ def _offer(
     actor: User, row: Rebooking, tools: Sequence[Tool], chosen: Chosen, now: datetime
 ) -> None:
     booking = row.booking
+    # Who rides along has no time either.
+    signals.giving_back.send(sender=Booking, booking_ids=[booking.pk])
     booking.state = BookingState.DISPLACED
     booking.moved_by_facility_at = now
     booking.reconfirm_by, booking.reconfirmed_at = None, None
@@ -131,7 +133,9 @@ _ACTIONS = {
 }
 
 
-def place(booking: Booking, tools: Sequence[Tool], span: Interval, now: datetime) -> None:
+def place(
+    actor: User, booking: Booking, tools: Sequence[Tool], span: Interval, now: datetime
+) -> None:
     """Put a booking that has no live claims on its tools at `span`; number, answers, price stay.
 
     Every rule but those about its answers, which have not changed, is checked as if its booker
@@ -148,15 +152,18 @@ def place(booking: Booking, tools: Sequence[Tool], span: Interval, now: datetime
         is_hold=False,
     )
     demand_rules(request, aside(booking, None))
+    signals.moving.send(sender=Booking, booking=booking, actor=actor)
     line.remove(booking)
     booking.starts_at, booking.ends_at = span
     reconfirm.set_deadline(booking, request.rulebook, tools, now)
     booking.save()
     line.write(booking, tools)
+    signals.moved.send(sender=Booking, booking=booking)
 
 
 def end(booking: Booking, actor: User | None, now: datetime) -> None:
     """Cancel a locked booking because of the facility: it costs nothing, whatever the hour."""
+    signals.giving_back.send(sender=Booking, booking_ids=[booking.pk])
     booking.state = BookingState.CANCELLED
     booking.decided_by, booking.decided_at = actor, now
     booking.save(update_fields=["state", "decided_by", "decided_at"])
