@@ -56,11 +56,11 @@ class World:
     step: Step
     tool: Tool
     calendar: CalendarFeed
-    bundle: Bundle
-    capability: Capability
     notice: Notice
     question: Question
     pool: Pool
+    bundle: Bundle
+    capability: Capability
 
     def arguments(self, name: str) -> dict[str, Any]:
         """Values for the path arguments of the route called `name`."""
@@ -162,6 +162,14 @@ def make_booking(user: User, tool: Tool, state: BookingState, hours: float, **mo
     return booking
 
 
+def _own_bundle(user: User, tool: Tool) -> tuple[Bundle, Capability]:
+    """A chain of the company's, and something that the tool can do."""
+    able = Capability.objects.create(code="cd-10", name_ko="CD 10 nm", name_en="CD 10 nm")
+    able.tools.add(tool)
+    kind = BundleKind.ROUTE
+    return Bundle.objects.create(kind=kind, company=user.company, booked_by=user), able
+
+
 @pytest.fixture
 def world(alice: User, technician: User, process_engineer: User, cd_sem: Tool) -> World:
     """Company A with a lot in the facility, bookings, and a run that is done."""
@@ -223,5 +231,5 @@ def world(alice: User, technician: User, process_engineer: User, cd_sem: Tool) -
     )
     return World(
         lot, version.recipe, version, booking, held, traveler, run, step, cd_sem, calendar, notice,
-        pool, question,
+        question, pool, *_own_bundle(alice, cd_sem),
     )  # fmt: skip
