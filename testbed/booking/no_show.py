@@ -101,8 +101,9 @@ def _awaited(now: datetime) -> BookingQuerySet:
     """Confirmed, running, and nothing has begun."""
     ours = Q(use_mode=UseMode.REQUESTED, lot__state=LotState.CHECKED_IN)
     running = Booking.objects.filter(
-        state=BookingState.CONFIRMED, begun_at=None, starts_at__lte=now, ends_at__gt=now
-    )
+        # Who rides in another's carrier keeps no tool from anybody.
+        state=BookingState.CONFIRMED, begun_at=None, starts_at__lte=now, ends_at__gt=now, host=None,
+    )  # fmt: skip
     return running.exclude(ours)
 
 
