@@ -12,13 +12,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from testbed.booking.change import change, demand_changeable, preview
+from testbed.booking.desk_forms import answerer, overriding, yielding
 from testbed.booking.forms import ChangeForm, ClaimForm
 from testbed.booking.intervals import Interval
+from testbed.booking.on_behalf import booker_for
+from testbed.booking.override import aside, demand_override
 from testbed.booking.place import target_of
 from testbed.booking.rules import refusing
 from testbed.booking.slots import find_slots, nearest
 from testbed.booking.views import SHOWN_SLOTS, by_day, own_bookings
-from testbed.people.permissions import demand
 from testbed.people.visitor import person
 from testbed.refusals import Refusal
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from testbed.booking.change import Preview
     from testbed.booking.models import Booking
+    from testbed.booking.rules import Broken
     from testbed.booking.slots import Slot
     from testbed.booking.target import Target
 
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
 def change_booking(request: HttpRequest, pk: int) -> HttpResponse:
     """`/bookings/<id>/change/`: GET finds slots; POST checks one, and with `confirm` moves."""
     booking = get_object_or_404(own_bookings(request), pk=pk)
-    demand(request.user, "book")
+    booker_for(person(request), booking)
     demand_changeable(booking, timezone.now())
     if request.method == "GET":
         return _show_search(request, booking, ChangeForm(request.GET, **_about(request, booking)))
@@ -65,6 +68,7 @@ def _confirm(
         target=target,
         starts_at=span.start,
         ends_at=span.end,
+        override=overriding(request),
     )
     messages.success(request, _("Changed. This page shows what happens next."))
     return redirect("booking", pk=moved.pk)
@@ -72,9 +76,18 @@ def _confirm(
 
 def _check(request: HttpRequest, booking: Booking, target: Target, span: Interval) -> HttpResponse:
     seen = preview(actor=person(request), booking=booking, target=target, span=span)
-    if refusing(seen.broken):
+    given = overriding(request)
+    demand_override(person(request), given)
+    yields = aside(None, given)
+    if any(one.code not in yields for one in refusing(seen.broken)):
         return _show_refused(request, booking, target, span, seen=seen)
-    context = {"booking": booking, "target": target, "span": span, "preview": seen}
+    context = {
+        "booking": booking,
+        "target": target,
+        "span": span,
+        "preview": seen,
+        **_ticked(request),
+    }
     return render(request, "booking/change_check.html", context)
 
 
@@ -87,17 +100,37 @@ def _show_refused(
     seen: Preview | None = None,
 ) -> HttpResponse:
     """The search again, with every reason and the nearest slots that would do."""
-    near = nearest(actor=person(request), target=target, span=span, without=booking)
+    near = nearest(actor=answerer(request, booking), target=target, span=span, without=booking)
     form = ChangeForm(None, **_about(request, booking))
+    told_no = [one.as_json() for one in seen.broken] if seen else []
+    told_no += refused.extra.get("broken_rules", []) if refused else []
+    if refused and refused.code == "reason_missing":
+        told_no = [one.as_json() for one in _broken_by(request, booking, target, span)]
     told: dict[str, Any] = {
         "refused": refused,
         "broken": seen.broken if seen else [],
         "nearest": near,
         "asked": target,
         "span": span,
+        "yielding": yielding(request, told_no),
+        **_ticked(request),
     }
     status = refused.status if refused else 409
     return _show_search(request, booking, form, status=status, **told)
+
+
+def _broken_by(
+    request: HttpRequest, booking: Booking, target: Target, span: Interval
+) -> list[Broken]:
+    return preview(actor=person(request), booking=booking, target=target, span=span).broken
+
+
+def _ticked(request: HttpRequest) -> dict[str, Any]:
+    """The boxes and the reason as staff sent them."""
+    return {
+        "ticked": request.POST.getlist("override"),
+        "override_reason": request.POST.get("override_reason", ""),
+    }
 
 
 def _show_search(
@@ -106,7 +139,7 @@ def _show_search(
     context: dict[str, Any] = {"booking": booking, "form": form, **told}
     if form.targets and form.is_valid():
         found = find_slots(
-            actor=person(request),
+            actor=answerer(request, booking),
             target=form.target,
             minutes=form.cleaned_data["minutes"],
             start=form.range.start,

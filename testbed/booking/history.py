@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 
 def change_of(entry: JournalEntry) -> str:
-    """ "From … to …" for an entry that has a before and an after; empty for any other."""
+    """ "From … to …" for an entry that has a before and an after; for whom staff acted."""
     details = entry.details
+    if entry.action in ("booking.held", "booking.placed") and "on_behalf_of" in details:
+        booker = User.objects.filter(pk=details["on_behalf_of"]).first()
+        return _("On behalf of %(name)s") % {"name": booker or "–"}
     if entry.action == "booking.handed_over":
         names = dict(User.objects.filter(pk__in=details.values()).values_list("pk", "name"))
         before, after = (names.get(details[side], "–") for side in ("before", "after"))

@@ -175,6 +175,10 @@ def hold_slot(request: HttpRequest) -> HttpResponse:
         )
     except Refusal as refused:
         near = nearest(actor=who, target=target, span=span)
+        if refused.code == "reason_missing":
+            # The boxes stay on the page while the reason is written.
+            broken = _verdict(who, target, span).broken
+            refused.extra["broken_rules"] = [one.as_json() for one in broken]
         return _show_search(request, SearchForm(request.POST, user=who), refused, near)
     if "carried" in request.POST:
         _keep_answers(request, booking, request.session.pop("answers", {}).get("data", {}))

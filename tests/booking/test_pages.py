@@ -319,7 +319,7 @@ class TestApprovals:
     ) -> None:  # fmt: skip
         older, newer = booked(charlie, 14), booked(alice, 10)
         client = sign_in(administrator)
-        shown = [booking for booking, _form in client.get("/approvals/").context["waiting"]]
+        shown = [row.booking for row in client.get("/approvals/").context["waiting"]]
         assert shown == [older, newer]
         client.post(f"/approvals/{older.pk}/approve/")
         older.refresh_from_db()

@@ -135,6 +135,8 @@ NO_PAGE = {
     "remove_holiday": "answers a form",
     "approve_booking": "answers a form",
     "refuse_booking": "answers a form",
+    "ask_booking": "answers a form",
+    "answer_question": "answers a form",
     "stop_run": "answers a form",
     "abort_run": "answers a form",
     "resolve_run": "answers a form",
