@@ -23,6 +23,7 @@ from testbed.booking.models import (
     CalendarFeed,
     FeedKind,
     Holiday,
+    Penalty,
 )
 from testbed.booking.question_models import Question
 from testbed.material.check_in import check_in
@@ -106,6 +107,7 @@ class World:
             "finish": self.booking,
             # Everybody of whom the tables ask is turned away before it is looked for.
             "holiday": Holiday(pk=1),
+            "penalty": Penalty(pk=1),
             "calendar": self.calendar,
             "booking": self.booking,
             "lot": self.lot,

@@ -16,10 +16,9 @@ from rest_framework.views import APIView
 
 from testbed.booking import api_shapes as shapes
 from testbed.booking import approve as decisions
-from testbed.booking import desk_api, idempotency
+from testbed.booking import desk_api, give_back_api, idempotency, route_api, together_api
 from testbed.booking.calendar_views import address_of
 from testbed.booking.calendars import issue, revoke
-from testbed.booking.cancel import cancel
 from testbed.booking.change import change, preview
 from testbed.booking.explain import slot_json
 from testbed.booking.finish import finish
@@ -29,7 +28,6 @@ from testbed.booking.hours import KST
 from testbed.booking.intervals import Interval
 from testbed.booking.kept import kept
 from testbed.booking.models import Booking, CalendarFeed
-from testbed.booking.overview import overview
 from testbed.booking.place import place, submit
 from testbed.booking.read_one import read_one
 from testbed.booking.request import gather, price
@@ -122,20 +120,6 @@ class Quotes(APIView):
                 "nearest_slots": [slot_json(slot) for slot in near],
             }
         )
-
-
-class Rules(generics.ListAPIView[Any]):
-    """Every booking rule, in words, with the parameters in force now and those to come."""
-
-    serializer_class = shapes.RuleSerializer
-
-    def get_queryset(self) -> Any:
-        tools = Tool.objects.visible_to(self.request.user).select_related("cell")
-        return [row.as_json() for row in overview(list(tools), timezone.now())]
-
-    @extend_schema(responses={200: shapes.RuleSerializer(many=True)})
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
 
 
 class Holds(APIView):
@@ -248,14 +232,6 @@ class Refuse(APIView):
         return shown(
             request, decisions.refuse(actor=person(request), booking=booking, reason=reason)
         )
-
-
-class Cancel(APIView):
-    """Give a booking back before it starts."""
-
-    @extend_schema(request=None, responses={200: shapes.BookingSerializer})
-    def post(self, request: Request, pk: int) -> Response:
-        return shown(request, cancel(actor=person(request), booking=one_booking(request, pk)))
 
 
 class Change(APIView):
@@ -384,7 +360,7 @@ class Timeline(APIView):
 urlpatterns = [
     path("slots/", Slots.as_view(), name="api_slots"),
     path("quotes/", Quotes.as_view(), name="api_quotes"),
-    path("rules/", Rules.as_view(), name="api_rules"),
+    *rule_api.urlpatterns,
     path("holds/", Holds.as_view(), name="api_holds"),
     path("bookings/", Bookings.as_view(), name="api_bookings"),
     path("bookings/<int:pk>/", OneBooking.as_view(), name="api_booking"),
@@ -394,10 +370,12 @@ urlpatterns = [
     path("bookings/<int:pk>/refuse/", Refuse.as_view(), name="api_refuse"),
     path("bookings/<int:pk>/change/", Change.as_view(), name="api_change"),
     path("bookings/<int:pk>/hand-over/", HandOver.as_view(), name="api_hand_over"),
-    path("bookings/<int:pk>/cancel/", Cancel.as_view(), name="api_cancel"),
     path("bookings/<int:pk>/finish/", Finish.as_view(), name="api_finish"),
     path("calendars/", Calendars.as_view(), name="api_calendars"),
     path("calendars/<int:pk>/", OneCalendar.as_view(), name="api_calendar"),
     path("timeline/", Timeline.as_view(), name="api_timeline"),
     *desk_api.urlpatterns,
+    *give_back_api.urlpatterns,
+    *together_api.urlpatterns,
+    *route_api.urlpatterns,
 ]

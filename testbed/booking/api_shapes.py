@@ -379,7 +379,8 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
             "starts_at", "ends_at", "hold_expires_at", "extensions_left", "lot", "route",
             "wafer_count", "test_wafers", "purpose", "use_mode", "wished_document", "buddy",
             "supplies", "quote", "refusal_reason",
-            "created_at", "decided_at",
+            "created_at", "decided_at", "reconfirm_by", "reconfirmed_at", "begun_at", "bundle",
+            "position",
         )  # fmt: skip
 
     def get_override_reason(self, booking: Booking) -> str:
@@ -413,33 +414,6 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
 def booking_context(viewer: Viewer | None = None) -> dict[str, Any]:
     """What `BookingSerializer` needs besides the booking (one query); viewer: who reads it."""
     return {"now": timezone.now(), "rulebook": RuleBook.load(), "viewer": viewer}
-
-
-class RuleSettingSerializer(serializers.Serializer[Any]):
-    """A setting in force or still to come; scope: facility, area:<area>, cell or tool:<code>."""
-
-    scope = serializers.CharField()
-    is_active = serializers.BooleanField()
-    parameters = serializers.DictField()
-    effective_from = serializers.DateTimeField(allow_null=True)
-    effective_until = serializers.DateTimeField(allow_null=True)
-    is_upcoming = serializers.BooleanField()
-
-
-class RuleSerializer(serializers.Serializer[Any]):
-    """A rule with the facility's parameters; `tools`: where a tool's own or its group's differ."""
-
-    code = serializers.CharField()
-    sentence = serializers.CharField()
-    about = serializers.ChoiceField(choices=["who", "tool", "length", "time", "answers", "notice"])
-    staff_may_override = serializers.BooleanField()
-    is_active = serializers.BooleanField()
-    parameters = serializers.DictField()
-    tools = serializers.DictField(child=serializers.DictField())
-    switched_off = serializers.ListField(
-        child=serializers.CharField(), help_text="tools without this rule"
-    )
-    settings = RuleSettingSerializer(many=True)
 
 
 class BlockSerializer(serializers.Serializer[Any]):
