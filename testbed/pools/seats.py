@@ -91,6 +91,8 @@ def why_not_poolable(booking: Booking, now: datetime) -> StrOrPromise:
         return _("Only a confirmed booking can open its empty slots.")
     if booking.lot is None or booking.route is None:
         return _("The booking names no lot or no route, so others cannot tell what would be done.")
+    if booking.route.operations.filter(recipe__company__isnull=False).exists():
+        return _("The route uses a recipe of your own, which others may not run.")
     if booking.starts_at <= now:
         return _("This booking has already begun.")
     if booking.lot.wafers.count() >= SLOTS:

@@ -38,4 +38,11 @@ class RecipeVersionQuerySet(models.QuerySet["RecipeVersion"]):
 
 class RouteQuerySet(models.QuerySet["Route"]):
     def visible_to(self, user: Viewer) -> Self:
-        return self if user.is_authenticated else self.none()
+        """A route with a company's own recipe is that company's; the others are everybody's."""
+        if not user.is_authenticated:
+            return self.none()
+        if user.is_staff_member:
+            return self
+        owned = models.Q(operations__recipe__company__isnull=False)
+        foreign = owned & ~models.Q(operations__recipe__company=user.company_id)
+        return self.exclude(pk__in=self.model._default_manager.filter(foreign).values("pk"))

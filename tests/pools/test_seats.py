@@ -152,6 +152,17 @@ def test_numbers_and_times_that_cannot_be(
         )  # fmt: skip
 
 
+def test_a_route_with_an_own_recipe_is_not_shared(host: Booking, alice: User) -> None:
+    assert host.route is not None
+    recipe = host.route.operations.get().recipe
+    recipe.company = alice.company
+    recipe.save()
+    with pytest.raises(Refusal, match="not_poolable"):
+        seats.open_seats(
+            actor=alice, booking=host, seats=1, closes_at=timezone.now() + timedelta(hours=1)
+        )
+
+
 def test_slots_are_opened_once(pool: Pool, host: Booking, alice: User) -> None:
     with pytest.raises(Refusal, match="already_pooled"):
         seats.open_seats(
