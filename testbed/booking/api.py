@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.shortcuts import get_object_or_404
@@ -16,7 +15,14 @@ from rest_framework.views import APIView
 
 from testbed.booking import api_shapes as shapes
 from testbed.booking import approve as decisions
-from testbed.booking import desk_api, give_back_api, idempotency, route_api, together_api
+from testbed.booking import (
+    desk_api,
+    give_back_api,
+    idempotency,
+    route_api,
+    timeline_api,
+    together_api,
+)
 from testbed.booking.calendar_views import address_of
 from testbed.booking.calendars import issue, revoke
 from testbed.booking.change import change, preview
@@ -24,7 +30,6 @@ from testbed.booking.explain import slot_json
 from testbed.booking.finish import finish
 from testbed.booking.hand_over import colleagues, hand_over, not_a_colleague
 from testbed.booking.hold import extend, hold
-from testbed.booking.hours import KST
 from testbed.booking.intervals import Interval
 from testbed.booking.kept import kept
 from testbed.booking.models import Booking, CalendarFeed
@@ -33,10 +38,8 @@ from testbed.booking.read_one import read_one
 from testbed.booking.request import gather, price
 from testbed.booking.rules import check_all, refusing
 from testbed.booking.slots import find_slots, nearest
-from testbed.booking.timeline import midnight, timeline
 from testbed.people.permissions import demand
 from testbed.people.visitor import person
-from testbed.tools.models import Tool
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -341,26 +344,9 @@ class OneCalendar(APIView):
         return Response(status=204)
 
 
-class Timeline(APIView):
-    """Every tool's claims over some days; other companies' are only "busy"."""
-
-    @extend_schema(
-        parameters=[shapes.TimelineRequestSerializer],
-        responses={200: shapes.TimelineSerializer},
-    )
-    def get(self, request: Request) -> Response:
-        asked = checked(shapes.TimelineRequestSerializer, request.query_params.dict(), request)
-        now = timezone.now()
-        start = asked.get("from") or midnight(now.astimezone(KST).date())
-        rows = timeline(viewer=person(request), start=start, days=asked["days"], now=now)
-        end = start + timedelta(days=asked["days"])
-        return Response(shapes.TimelineSerializer({"from": start, "to": end, "rows": rows}).data)
-
-
 urlpatterns = [
     path("slots/", Slots.as_view(), name="api_slots"),
     path("quotes/", Quotes.as_view(), name="api_quotes"),
-    *rule_api.urlpatterns,
     path("holds/", Holds.as_view(), name="api_holds"),
     path("bookings/", Bookings.as_view(), name="api_bookings"),
     path("bookings/<int:pk>/", OneBooking.as_view(), name="api_booking"),
@@ -373,7 +359,7 @@ urlpatterns = [
     path("bookings/<int:pk>/finish/", Finish.as_view(), name="api_finish"),
     path("calendars/", Calendars.as_view(), name="api_calendars"),
     path("calendars/<int:pk>/", OneCalendar.as_view(), name="api_calendar"),
-    path("timeline/", Timeline.as_view(), name="api_timeline"),
+    *timeline_api.urlpatterns,
     *desk_api.urlpatterns,
     *give_back_api.urlpatterns,
     *together_api.urlpatterns,
