@@ -6,6 +6,7 @@ urlpatterns = [
     path("api/v1/", include("testbed.api.urls")),
     path("accounts/", include("allauth.account.urls")),
     path("i18n/", include("django.conf.urls.i18n")),
+    path("", include("testbed.people.urls")),
     path("", include("testbed.tools.urls")),
     path("", include("testbed.booking.urls")),
     path("", include("testbed.waiting.urls")),

@@ -23,6 +23,7 @@ from testbed.booking.models import (
     CalendarFeed,
     FeedKind,
     Holiday,
+    RuleSetting,
     Penalty,
 )
 from testbed.booking.question_models import Question
@@ -39,6 +40,7 @@ from testbed.runs.models import Run, RunWafer, Step, Traveler
 from testbed.runs.states import RunState
 from testbed.runs.store import keep
 from testbed.tools.models import Capability, Tool
+from testbed.waiting.models import Offer, Watch, Wish, WishState
 
 CD_RECIPE = {"target_nm": 40.0, "landing_v": 500.0, "dose_pc": 10.0, "fields": "full"}
 
@@ -58,6 +60,9 @@ class World:
     tool: Tool
     calendar: CalendarFeed
     notice: Notice
+    wish: Wish
+    offer: Offer
+    watch: Watch
     question: Question
     pool: Pool
     bundle: Bundle
@@ -89,10 +94,15 @@ class World:
         """The first part found in a route's name tells whose key it wants."""
         return {
             "notice": self.notice,
+            "wish": self.wish,
+            "offer": self.offer,
+            "watch": self.watch,
             "bundle": self.bundle,
             "capability": self.capability,
             "recipe": self.recipe,
             "answer_question": self.question,
+            "company": self.lot.company,
+            "member": self.booking.booked_by,
             "hold": self.held,
             "extend": self.held,
             "api_submit": self.held,
@@ -107,6 +117,7 @@ class World:
             "finish": self.booking,
             # Everybody of whom the tables ask is turned away before it is looked for.
             "holiday": Holiday(pk=1),
+            "rule": RuleSetting(pk=1, code="grid"),
             "penalty": Penalty(pk=1),
             "calendar": self.calendar,
             "booking": self.booking,
@@ -172,6 +183,20 @@ def _own_bundle(user: User, tool: Tool) -> tuple[Bundle, Capability]:
     return Bundle.objects.create(kind=kind, company=user.company, booked_by=user), able
 
 
+def make_wish(user: User, tool: Tool, held: Booking) -> tuple[Wish, Offer, Watch]:
+    """A wish for the tool, the offer of the held slot, and a watch."""
+    now = timezone.now()
+    asked: dict[str, Any] = {
+        "company": user.company, "user": user, "tool": tool, "minutes": 60,
+        "earliest": now, "latest": now + timedelta(days=7),
+    }  # fmt: skip
+    wish = Wish.objects.create(state=WishState.OFFERED, **asked)
+    offer = Offer.objects.create(
+        wish=wish, company=wish.company, booking=held, offered_at=now, expires_at=held.starts_at
+    )
+    return wish, offer, Watch.objects.create(**asked)
+
+
 @pytest.fixture
 def world(alice: User, technician: User, process_engineer: User, cd_sem: Tool) -> World:
     """Company A with a lot in the facility, bookings, and a run that is done."""
@@ -223,6 +248,7 @@ def world(alice: User, technician: User, process_engineer: User, cd_sem: Tool) -
     samples = np.linspace(29.0, 31.0, 100, dtype=np.float32)
     keep(step, Done(traces=(TraceBlock("dose", "mJ/cm²", 0.0, 0.1, samples),)))
     calendar, _token = issue(actor=alice, kind=FeedKind.MINE)
+    wish, offer, watch = make_wish(alice, cd_sem, held)
     [notice] = tell(to=[alice], kind="booking_placed", subject="B", sentences=["B"])
     question = Question.objects.create(
         booking=booking, asked_by=process_engineer, text="Which resist is on them?"
@@ -232,6 +258,6 @@ def world(alice: User, technician: User, process_engineer: User, cd_sem: Tool) -
         host=booking, seats=2, state=PoolState.FIXED, opened_by=alice, closes_at=now
     )
     return World(
-        lot, version.recipe, version, booking, held, traveler, run, step, cd_sem, calendar, notice,
-        question, pool, *_own_bundle(alice, cd_sem),
+        lot, version.recipe, version, booking, held, traveler, run, step, cd_sem, calendar,
+        notice, wish, offer, watch, question, pool, *_own_bundle(alice, cd_sem),
     )  # fmt: skip

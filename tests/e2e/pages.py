@@ -14,6 +14,8 @@ TECHNICIAN = "technician@testbed.example"
 PROCESS = "process@testbed.example"
 ADMIN = "admin@testbed.example"
 NOBODY = ""
+# alice's, as the demo has it
+COMPANY = "9998100015"
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ PAGES: dict[str, list[Page]] = {
     "account_reset_password_from_key": [Page(NOBODY, {"uidb36": "1", "key": "abc-123"})],
     "account_reset_password_from_key_done": [Page(NOBODY)],
     "account_confirm_email": [Page(NOBODY, {"key": "no-such-key"})],
+    "companies": [Page(ADMIN)],
+    "company": [Page(ADMIN, {"business_number": COMPANY})],
     "tools": [Page(ALICE)],
     "tool": [
         Page(ALICE, {"code": "scanner"}),
@@ -88,9 +92,17 @@ PAGES: dict[str, list[Page]] = {
     "open_seats": [Page(ALICE, {"pk": "@poolable_booking"})],
     "hand_over_booking": [Page(ALICE, {"pk": "@booking"})],
     "change_booking": [Page(ALICE, {"pk": "@pending_booking"})],
-    "rules": [Page(ALICE), Page(ADMIN)],
+    "rules": [Page(ALICE), Page(ADMIN, query="?tool=cmp")],
+    "rule": [
+        Page(ALICE, {"code": "grid"}),
+        Page(ADMIN, {"code": "grid"}),
+        Page(ALICE, {"code": "nothing"}, status=404),
+    ],
+    "rule_setting": [Page(ADMIN, {"code": "grid", "pk": "@rule_setting"})],
     "calendars": [Page(ALICE), Page(TECHNICIAN)],
     "inbox": [Page(ALICE)],
+    "waiting": [Page(ALICE), Page(ADMIN)],
+    "wait": [Page(ALICE, query="?what=tool:scanner&minutes=240"), Page(TECHNICIAN)],
     "notice_preferences": [Page(ALICE), Page(ADMIN)],
     "mail": [Page(ADMIN)],
     "approvals": [Page(ADMIN)],
@@ -119,6 +131,11 @@ NO_PAGE = {
     "favicon": "a redirect to the icon",
     "livez": "for machines",
     "readyz": "for machines",
+    "suspend_company": "answers a form",
+    "lift_company_suspension": "answers a form",
+    "limit_company": "answers a form",
+    "deactivate_member": "answers a form",
+    "activate_member": "answers a form",
     "tool_stop": "answers a form",
     "tool_clear_stop": "answers a form",
     "check_in_lot": "answers a form",
@@ -131,6 +148,8 @@ NO_PAGE = {
     "fix_pool": "answers a form",
     "cancel_booking": "answers a form",
     "finish_booking": "answers a form",
+    "add_rule_setting": "answers a form",
+    "end_rule_setting": "answers a form",
     "add_holiday": "answers a form",
     "remove_holiday": "answers a form",
     "approve_booking": "answers a form",
