@@ -23,8 +23,8 @@ from testbed.booking.models import (
     CalendarFeed,
     FeedKind,
     Holiday,
-    RuleSetting,
     Penalty,
+    RuleSetting,
 )
 from testbed.booking.question_models import Question
 from testbed.material.check_in import check_in
@@ -32,6 +32,15 @@ from testbed.material.models import Carrier, Lot
 from testbed.material.register import register
 from testbed.notices.models import Notice
 from testbed.notices.tell import tell
+from testbed.outages.models import (
+    Fate,
+    Outage,
+    OutageKind,
+    Rebooking,
+    RebookingState,
+    Scope,
+    Utility,
+)
 from testbed.people.models import User
 from testbed.pools.models import Pool, PoolState
 from testbed.process import versions
@@ -93,6 +102,9 @@ class World:
     def _by_name(self) -> dict[str, Any]:
         """The first part found in a route's name tells whose key it wants."""
         return {
+            "rebooking": Rebooking.objects.first(),
+            "outage": Outage.objects.first(),
+            "utility": Utility.objects.first(),
             "notice": self.notice,
             "wish": self.wish,
             "offer": self.offer,
@@ -175,6 +187,22 @@ def make_booking(user: User, tool: Tool, state: BookingState, hours: float, **mo
     return booking
 
 
+def _closure(booking: Booking, by: User, tool: Tool) -> None:
+    """A failure of the water that was announced, and what it did to a booking."""
+    water = Utility.objects.create(code="di", name_ko="초순수", name_en="DI water")
+    water.tools.add(tool)
+    outage = Outage.objects.create(
+        kind=OutageKind.OUTAGE, scope=Scope.UTILITY, utility=water, created_by=by,
+        starts_at=booking.starts_at, ends_at=booking.ends_at, reason_ko="누수", reason_en="Leak",
+    )  # fmt: skip
+    outage.tools.add(tool)
+    Rebooking.objects.create(
+        outage=outage, booking=booking, fate=Fate.OFFERED, state=RebookingState.OPEN,
+        former_state=booking.state, from_starts_at=booking.starts_at,
+        from_ends_at=booking.ends_at, answer_by=booking.ends_at, created_by=by,
+    )  # fmt: skip
+
+
 def _own_bundle(user: User, tool: Tool) -> tuple[Bundle, Capability]:
     """A chain of the company's, and something that the tool can do."""
     able = Capability.objects.create(code="cd-10", name_ko="CD 10 nm", name_en="CD 10 nm")
@@ -217,6 +245,7 @@ def world(alice: User, technician: User, process_engineer: User, cd_sem: Tool) -
         alice, cd_sem, BookingState.CONFIRMED, -0.5, lot=lot, route=route, wafer_count=3
     )
     held = make_booking(alice, cd_sem, BookingState.HELD, 3)
+    _closure(booking, technician, cd_sem)
     traveler = Traveler.objects.create(lot=lot, route=route)
     now = timezone.now()
     run = Run.objects.create(
