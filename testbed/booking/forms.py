@@ -11,6 +11,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext_lazy as _
 
 from testbed.booking import take_along
+from testbed.booking.capability import capabilities, find_any
 from testbed.booking.hours import KST
 from testbed.booking.intervals import Interval
 from testbed.booking.models import FeedKind, UseMode, WishedDocument
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from testbed.booking.models import Booking
     from testbed.booking.target import Target
+    from testbed.tools.models import Capability
 
 LENGTHS = (15, 30, 60, 90, 120, 180, 240, 360, 480, 720)
 SEARCH_DAYS = 14
@@ -55,8 +57,12 @@ class MomentInput(forms.DateTimeInput):
 
 
 class SearchForm(forms.Form):
-    """What, how long, and in which days; `at` asks for one exact start."""
+    """What, how long, and in which days; `at` asks for one exact start.
 
+    What: a tool, a cell, or a capability that some tools have.
+    """
+
+    offers_capabilities = True
     what = forms.ChoiceField(label=_("Tool or cell"))
     minutes = forms.TypedChoiceField(
         label=_("Length"), coerce=int, choices=[(n, length_label(n)) for n in LENGTHS]
@@ -76,7 +82,21 @@ class SearchForm(forms.Form):
         super().__init__({**self.defaults(), **(data.dict() if data else {})})
         what = self.fields["what"]
         if isinstance(what, forms.ChoiceField):
-            what.choices = [(target.key, str(target)) for target in self.targets]
+            found = [(target.key, str(target)) for target in self.targets]
+            able = capabilities(user) if self.offers_capabilities else []
+            what.choices = [*found, *self._grouped(able)]
+
+    @staticmethod
+    def _grouped(able: list[Capability]) -> list[tuple[str, list[tuple[str, str]]]]:
+        """The capabilities under a heading of their own, if there are any."""
+        named = [(f"capability:{one.code}", str(one)) for one in able]
+        return [(str(_("Any tool that can")), named)] if named else []
+
+    @property
+    def able_targets(self) -> list[Target]:
+        """The tools with the chosen capability; none when a tool or a cell was chosen."""
+        key = self.cleaned_data["what"]
+        return find_any(self.user, key) if key.startswith("capability:") else []
 
     def defaults(self) -> dict[str, str]:
         """What is searched for before anything is chosen."""
@@ -117,6 +137,8 @@ class SearchForm(forms.Form):
 
 class ChangeForm(SearchForm):
     """Where a booking may move to: its own tool and length to begin with."""
+
+    offers_capabilities = False
 
     def __init__(self, data: QueryDict | None, *, user: User, booking: Booking) -> None:
         self.booking = booking

@@ -47,7 +47,8 @@ def checked(shape: type[Serializer[Any]], data: Any, request: Request) -> dict[s
 
 
 def bundle_of(request: Request, pk: int) -> Bundle:
-    return get_object_or_404(Bundle.objects.visible_to(request.user), pk=pk)
+    found: Bundle = get_object_or_404(Bundle.objects.visible_to(request.user), pk=pk)
+    return found
 
 
 def shown(request: Request, bundle: Bundle, status: int = 200) -> Response:

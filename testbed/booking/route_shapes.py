@@ -94,7 +94,9 @@ class RouteSearchSerializer(RangeSerializer):
 
     route = serializers.CharField(required=False, allow_null=True, max_length=20)
     wafers = serializers.IntegerField(min_value=0, max_value=SLOTS, default=0)
-    steps = WishedStepSerializer(many=True, required=False, max_length=MOST_STEPS)
+    steps = serializers.ListSerializer(
+        child=WishedStepSerializer(), required=False, max_length=MOST_STEPS
+    )
     limit = serializers.IntegerField(min_value=1, max_value=20, default=5)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -140,7 +142,9 @@ class ChosenStepSerializer(serializers.Serializer[Any]):
 
 
 class ChosenStepsSerializer(serializers.Serializer[Any]):
-    steps = ChosenStepSerializer(many=True, min_length=1, max_length=MOST_STEPS)
+    steps = serializers.ListSerializer(
+        child=ChosenStepSerializer(), min_length=1, max_length=MOST_STEPS
+    )
 
     def validate_steps(self, steps: list[dict[str, Any]]) -> list[Chosen]:
         return [Chosen(**one) for one in steps]

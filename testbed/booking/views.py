@@ -14,7 +14,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from testbed.booking.bundles import is_chained
 from testbed.booking.cancel import cancel, demand_cancellable
+from testbed.booking.capability import find_slots_on_any
 from testbed.booking.change import may_change
 from testbed.booking.desk_forms import BehalfForm, answerer, booker, overriding, yielding
 from testbed.booking.finish import finish, is_running
@@ -93,7 +95,10 @@ def _show_search(
     actor = booker(request)
     context: dict[str, Any] = {"form": form, "refused": refused, "nearest": list(near)}
     context |= _desk(request, actor, refused)
-    if form.targets and form.is_valid():
+    is_valid = bool(form.targets) and form.is_valid()
+    if is_valid and form.able_targets:
+        context |= {"able": _search_any(actor, form), "may_book": may(actor, "book")}
+    elif is_valid:
         found = _search(actor, form)
         verdict = _verdict(actor, form.target, form.exact) if form.exact else None
         context |= {
@@ -131,6 +136,19 @@ def _search(actor: User, form: SearchForm) -> Found:
         minutes=form.cleaned_data["minutes"],
         start=form.range.start,
         end=form.range.end,
+        limit=SHOWN_SLOTS,
+    )
+
+
+def _search_any(actor: User, form: SearchForm) -> Found:
+    """Slots on any tool with the capability, by start, then price; at one exact start if asked."""
+    span = form.exact or form.range
+    return find_slots_on_any(
+        actor=actor,
+        targets=form.able_targets,
+        minutes=form.cleaned_data["minutes"],
+        start=span.start,
+        end=span.end,
         limit=SHOWN_SLOTS,
     )
 
@@ -192,6 +210,8 @@ def held(request: HttpRequest, pk: int) -> HttpResponse:
     booking = get_object_or_404(own_bookings(request), pk=pk)
     if booking.state not in (BookingState.HELD, BookingState.EXPIRED):
         return redirect("booking", pk=pk)
+    if is_chained(booking) and booking.bundle_id:
+        return redirect("bundle", pk=booking.bundle_id)
     if booking.state_at(timezone.now()) == BookingState.EXPIRED:
         return _ran_out(request, booking)
     step = request.POST.get("step", "")

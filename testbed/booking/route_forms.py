@@ -1,0 +1,159 @@
+"""The wish for a whole route, and the answers of a chain."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from testbed.booking.capability import capabilities
+from testbed.booking.forms import LENGTHS, SEARCH_DAYS, YEARS, AnswersForm, DateInput, length_label
+from testbed.booking.hours import KST
+from testbed.booking.intervals import Interval
+from testbed.booking.place import Answers
+from testbed.booking.route_steps import Step, steps_of, typed_step
+from testbed.booking.target import choices
+from testbed.material.models import SLOTS, Lot, LotState
+from testbed.process.models import Route
+
+if TYPE_CHECKING:
+    from django.http import QueryDict
+
+    from testbed.people.models import User
+
+ROWS = (1, 2, 3, 4)
+WAITS = (30, 60, 120, 240, 480, 1440, 2880, 4320)
+ANY_TIME = ""
+
+
+class RouteSearchForm(forms.Form):
+    """A stored route with a number of wafers, or up to four steps by hand; and the days."""
+
+    route = forms.ModelChoiceField(
+        label=_("Route"),
+        queryset=Route.objects.none(),
+        required=False,
+        empty_label=_("No route: the steps below"),
+    )
+    wafers = forms.IntegerField(
+        label=_("Wafers"), min_value=0, max_value=SLOTS, initial=5, help_text=_("0 to 25")
+    )
+    first = forms.DateField(label=_("From"), widget=DateInput())
+    last = forms.DateField(label=_("To"), widget=DateInput())
+
+    def __init__(self, data: QueryDict | None, *, user: User) -> None:
+        self.user = user
+        super().__init__({**self.defaults(), **(data.dict() if data else {})})
+        route = self.fields["route"]
+        if isinstance(route, forms.ModelChoiceField):
+            route.queryset = Route.objects.visible_to(user)
+        for number in ROWS:
+            self.fields |= _row(number, self._targets(user))
+        self.is_asked = bool(data)
+
+    @staticmethod
+    def _targets(user: User) -> list[tuple[str, Any]]:
+        able = [(f"capability:{one.code}", str(one)) for one in capabilities(user)]
+        tools = [(target.key, str(target)) for target in choices(user)]
+        groups: list[tuple[str, Any]] = [("", _("–"))]
+        groups += [(str(_("Any tool that can")), able)] if able else []
+        return [*groups, (str(_("Tools and cells")), tools)]
+
+    def defaults(self) -> dict[str, str]:
+        today = timezone.localtime(timezone.now(), KST).date()
+        lengths = {f"minutes_{number}": "60" for number in ROWS}
+        return {
+            "wafers": "5",
+            "first": today.isoformat(),
+            "last": (today + timedelta(days=SEARCH_DAYS)).isoformat(),
+            **lengths,
+        }
+
+    @property
+    def carried(self) -> list[tuple[str, Any]]:
+        """What is asked, for a button that shows the search again when it is refused."""
+        return [(name, self.data[name]) for name in self.fields if self.data.get(name)]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The steps by hand, as bound fields, for the template."""
+        names = ("what", "minutes", "within")
+        return [
+            {"number": number, **{name: self[f"{name}_{number}"] for name in names}}
+            for number in ROWS
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        first, last = data.get("first"), data.get("last")
+        if first and last and last < first:
+            self.add_error("last", _("The range must end after it starts."))
+        for name in ("first", "last"):
+            if data.get(name) and data[name].year not in YEARS:
+                self.add_error(name, _("Choose a time between the years 2000 and 2100."))
+        if not data.get("route") and not any(data.get(f"what_{number}") for number in ROWS):
+            self.add_error("route", _("Choose a route, or a tool for at least one step."))
+        return data
+
+    def steps(self) -> list[Step]:
+        """Refusal when the facility has no tool for a step of the route."""
+        data = self.cleaned_data
+        if data["route"]:
+            return steps_of(data["route"], data["wafers"])
+        return [
+            typed_step(
+                self.user,
+                data[f"what_{number}"],
+                data[f"minutes_{number}"],
+                within_minutes=data[f"within_{number}"],
+                wafers=data["wafers"] or None,
+            )
+            for number in ROWS
+            if data[f"what_{number}"]
+        ]
+
+    @property
+    def range(self) -> Interval:
+        """From the first day's midnight, or now if that has passed, to the last day's end."""
+        start = datetime.combine(self.cleaned_data["first"], time(0), KST)
+        end = datetime.combine(self.cleaned_data["last"], time(0), KST) + timedelta(days=1)
+        return Interval(min(max(start, timezone.now()), end), end)
+
+
+def _row(number: int, targets: list[tuple[str, Any]]) -> dict[str, forms.Field]:
+    waits = [(ANY_TIME, _("any time later")), *((wait, length_label(wait)) for wait in WAITS)]
+    return {
+        f"what_{number}": forms.ChoiceField(
+            label=_("Step %(number)s") % {"number": number}, choices=targets, required=False
+        ),
+        f"minutes_{number}": forms.TypedChoiceField(
+            label=_("Length"), coerce=int, choices=[(n, length_label(n)) for n in LENGTHS]
+        ),
+        f"within_{number}": forms.TypedChoiceField(
+            label=_("Starts within"), coerce=int, empty_value=None, choices=waits, required=False
+        ),
+    }
+
+
+class ChainAnswersForm(forms.Form):
+    """What is to be done in a held chain; answered once for all its steps."""
+
+    lot = AnswersForm.base_fields["lot"]
+    route = AnswersForm.base_fields["route"]
+    wafer_count = AnswersForm.base_fields["wafer_count"]
+    test_wafers = AnswersForm.base_fields["test_wafers"]
+    use_mode = AnswersForm.base_fields["use_mode"]
+    purpose = AnswersForm.base_fields["purpose"]
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        lot, route = self.fields["lot"], self.fields["route"]
+        if isinstance(lot, forms.ModelChoiceField) and isinstance(route, forms.ModelChoiceField):
+            lot.queryset = Lot.objects.visible_to(user).exclude(state=LotState.RETURNED)
+            route.queryset = Route.objects.visible_to(user)
+
+    def answers(self) -> Answers:
+        return Answers(**self.cleaned_data)
