@@ -1,5 +1,10 @@
-"""Addresses of the waiting pages."""
+"""Addresses of the waiting list's pages."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from testbed.waiting import views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("waiting/", views.waiting, name="waiting"),
+    path("waiting/new/", views.wait, name="wait"),
+]
