@@ -10,10 +10,15 @@ from typing import Any
 
 from django.utils import timezone
 
-from testbed.booking.models import Allocation, AllocationKind, Booking, BookingState
+from testbed.booking.models import Allocation, AllocationKind, Booking, BookingState, RuleSetting
 from testbed.material.models import Lot
 from testbed.material.register import register
-from testbed.ops.demo import floor, people, recipes
+from testbed.ops.demo import closures, floor, people, recipes
+from testbed.outages.announce import announce
+from testbed.outages.models import Fate, OutageKind, Repeat, Scope, Utility
+from testbed.outages.plan import look
+from testbed.outages.rebook import Chosen
+from testbed.outages.terms import Terms
 from testbed.people.models import User
 from testbed.pools.seats import open_seats
 from testbed.process import versions
@@ -43,9 +48,13 @@ class Facility:
     booking: int
     pending_booking: int
     held_booking: int
+    outage: int
+    rebooking: int
+    offered: int
     poolable_booking: int
     pool: int
     recipe: str
+    rule_setting: int
 
 
 def build(folder: Path) -> Facility:
@@ -74,6 +83,7 @@ def build(folder: Path) -> Facility:
         exposure=runs["expose"].pk,
         measurement=runs["measure"].pk,
         booking=laid.bookings["scanner"].pk,
+        rule_setting=RuleSetting.objects.filter(code="grid")[0].pk,
         held_run=_held_run(laid.lot, runs["coat"], technician, laid.bookings["track"]),
         **waiting,
     )
@@ -102,6 +112,31 @@ def _waiting(alice: User, lot: Lot, route: Any, process_engineer: User) -> dict[
         "pending_booking": pending.pk,
         "held_booking": held.pk,
         **_pools(alice, arriving, route),
+        **_closure(alice),
+    }
+
+
+def _closure(alice: User) -> dict[str, int]:
+    """A repeated service of the water that moves one booking and takes the time of another."""
+    closures.load()
+    moved = _book(alice, "clean", BookingState.CONFIRMED, 72)
+    offered = _book(alice, "clean", BookingState.CONFIRMED, 75)
+    terms = Terms(
+        kind=OutageKind.MAINTENANCE, scope=Scope.UTILITY,
+        utility=Utility.objects.get(code="di-water"), repeat=Repeat.MONTHLY,
+        starts_at=moved.starts_at, ends_at=offered.ends_at, note="for the staff alone",
+        until=(moved.starts_at + timedelta(days=100)).date(),
+        reason_ko="필터 교체", reason_en="Change of filters",
+    )  # fmt: skip
+    administrator = User.objects.get(email="admin@testbed.example")
+    plan = look(actor=administrator, terms=terms)
+    slot = next(one for one in plan.affected if one.booking == moved).alternatives[0]
+    fates = {moved.pk: Chosen(Fate.MOVED, slot.starts_at), offered.pk: Chosen(Fate.OFFERED)}
+    outage = announce(actor=administrator, terms=terms, fates=fates)
+    return {
+        "outage": outage.pk,
+        "rebooking": outage.rebookings.get(booking=moved).pk,
+        "offered": outage.rebookings.get(booking=offered).pk,
     }
 
 

@@ -6,9 +6,10 @@ from random import Random
 from django.utils import timezone
 
 from testbed.booking.approve import approve
-from testbed.booking.models import Allocation, AllocationKind, Booking, Holiday
+from testbed.booking.models import Booking, Holiday
 from testbed.booking.place import Answers, place
 from testbed.booking.target import Target
+from testbed.ops.demo import closures
 from testbed.people.models import User
 from testbed.tools.models import Tool
 
@@ -26,6 +27,7 @@ def load(*, people: dict[str, User], approver: User) -> None:
         return
     random = Random(SEED)  # noqa: S311 - a demo, the same every time
     today = timezone.localdate()
+    closures.announce_all(administrator=people["admin"])
     resting = set(Holiday.objects.values_list("day", flat=True))
     for tool in Tool.objects.order_by("pk"):
         for day in range(1, DAYS + 1):
@@ -43,9 +45,7 @@ def _piece(
     who = random.choice(SHARES)
     end = start + timedelta(hours=random.choice((1, 2, 3)))
     if who == "maintenance":
-        Allocation.objects.create(
-            tool=tool, kind=AllocationKind.MAINTENANCE, starts_at=start, ends_at=end
-        )
+        closures.maintain(technician=people["technician"], tool=tool, starts_at=start, ends_at=end)
     elif who:
         answers = Answers(wafer_count=random.randint(1, 25), purpose=random.choice(PURPOSES))
         booking = place(

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from testbed.ops.demo import floor, people, recipes, week
+from testbed.ops.demo import closures, floor, people, recipes, week
 
 
 class Command(BaseCommand):
@@ -15,6 +15,7 @@ class Command(BaseCommand):
         with transaction.atomic():
             cast = people.load()
             floor.load()
+            closures.load()
             signer = cast["process@testbed.example"]
             recipes.load(author=cast["author@testbed.example"], signer=signer)
             week.load(
