@@ -48,7 +48,7 @@ from testbed.process.models import Operation, Recipe, RecipeVersion, Route
 from testbed.runs.models import Run, RunWafer, Step, Traveler
 from testbed.runs.states import RunState
 from testbed.runs.store import keep
-from testbed.tools.models import Capability, Tool
+from testbed.tools.models import Capability, Qualification, Tool
 from testbed.waiting.models import Offer, Watch, Wish, WishState
 
 CD_RECIPE = {"target_nm": 40.0, "landing_v": 500.0, "dose_pc": 10.0, "fields": "full"}
@@ -113,6 +113,7 @@ class World:
             "capability": self.capability,
             "recipe": self.recipe,
             "answer_question": self.question,
+            "qualification": self.booking.booked_by.qualifications.first(),
             "company": self.lot.company,
             "member": self.booking.booked_by,
             "hold": self.held,
@@ -279,6 +280,7 @@ def world(alice: User, technician: User, process_engineer: User, cd_sem: Tool) -
     calendar, _token = issue(actor=alice, kind=FeedKind.MINE)
     wish, offer, watch = make_wish(alice, cd_sem, held)
     [notice] = tell(to=[alice], kind="booking_placed", subject="B", sentences=["B"])
+    Qualification.objects.create(user=alice, tool=cd_sem, granted_at=timezone.now())
     question = Question.objects.create(
         booking=booking, asked_by=process_engineer, text="Which resist is on them?"
     )

@@ -11,6 +11,7 @@ from testbed.people.journal import sentence
 from testbed.people.models import Company, JournalEntry, User
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from django.db import models
@@ -31,9 +32,9 @@ class Line:
     about: str = ""
 
 
-def history_of(viewer: Viewer, subject: models.Model) -> list[Line]:
-    """The latest lines about one thing that this person may read."""
-    return [_line(entry) for entry in _entries(viewer, type(subject), [subject.pk])]
+def lines_of(entries: Iterable[JournalEntry]) -> list[Line]:
+    """One line an entry, in their order."""
+    return [_line(entry) for entry in entries]
 
 
 def history_of_company(viewer: Viewer, company: Company) -> list[Line]:

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from testbed.people.visitor import person
-from testbed.tools import states
+from testbed.tools import qualification_api, states
 from testbed.tools.models import Area, E10State, Tool
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ class ClearEmergencyStop(_ToolVerb):
 
 
 urlpatterns = [
+    *qualification_api.urlpatterns,
     path("tools/", ToolList.as_view(), name="api_tools"),
     path("tools/<slug:code>/", ToolDetail.as_view(), name="api_tool"),
     path(

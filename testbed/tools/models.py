@@ -10,7 +10,12 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from testbed.people.models import Company, User
-from testbed.tools.querysets import StateSpanQuerySet, SupplyQuerySet, ToolQuerySet
+from testbed.tools.querysets import (
+    QualificationQuerySet,
+    StateSpanQuerySet,
+    SupplyQuerySet,
+    ToolQuerySet,
+)
 
 
 class Area(models.TextChoices):
@@ -173,6 +178,8 @@ class Qualification(models.Model):
         User, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     valid_until = models.DateField(null=True, blank=True, help_text="last day, in Korea")
+
+    objects = QualificationQuerySet.as_manager()
 
     class Meta:
         ordering = ("tool", "user")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Self
 
 from django.db import models
 
+from testbed.people.querysets import CompanyOwnedQuerySet
+
 if TYPE_CHECKING:
     from testbed.people.querysets import Viewer
     from testbed.tools.models import StateSpan, Supply, Tool  # noqa: F401 - named in the generics
@@ -25,6 +27,12 @@ class ToolQuerySet(models.QuerySet["Tool"]):
             state_since=models.Subquery(open_span.values("started_at")[:1]),
             state_reason=models.Subquery(open_span.values("reason")[:1]),
         )
+
+
+class QualificationQuerySet(CompanyOwnedQuerySet):
+    """A company sees its own people's."""
+
+    company_path = "user__company"
 
 
 class StateSpanQuerySet(models.QuerySet["StateSpan"]):
