@@ -12,6 +12,8 @@ from testbed.people.models import User
 from testbed.tools.models import Supply
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from testbed.people.querysets import Viewer
 
 
@@ -51,14 +53,14 @@ def read_one(viewer: Viewer, pk: int) -> Booking:
     )
     if not found:
         raise Http404
-    return _with(found[0], allocations=_CLAIMS(pk=pk), supplies=_SUPPLIES(pk=pk))
+    # What `prefetch_related` does with rows that it has read.
+    found[0]._prefetched_objects_cache = {  # type: ignore[attr-defined] # noqa: SLF001
+        "allocations": _listed(Allocation.objects.none(), _CLAIMS(pk=pk)),
+        "supplies": _listed(Supply.objects.none(), _SUPPLIES(pk=pk)),
+    }
+    return found[0]
 
 
-def _with(booking: Booking, **lists: list[Any]) -> Booking:
-    """What `prefetch_related` does with rows that have been read."""
-    known = {}
-    for name, rows in lists.items():
-        known[name] = getattr(booking, name).none()
-        known[name]._result_cache = rows  # noqa: SLF001
-    booking._prefetched_objects_cache = known  # type: ignore[attr-defined] # noqa: SLF001
-    return booking
+def _listed(queryset: QuerySet[Any], rows: list[Any]) -> QuerySet[Any]:
+    queryset._result_cache = rows  # noqa: SLF001
+    return queryset
