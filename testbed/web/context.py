@@ -12,6 +12,7 @@ from testbed.notices.inbox import counted
 from testbed.people.models import User
 from testbed.people.permissions import may
 from testbed.tools.models import E10State, StateSpan, Tool
+from testbed.web.sections import section
 
 DOWN = (E10State.SCHEDULED_DOWN, E10State.UNSCHEDULED_DOWN)
 
@@ -99,6 +100,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     theme = theme if theme in ("auto", "light", "dark") else "auto"
     return {
         "menu": menu(request),
+        "section": section(request),
         "lamp": lamp(request),
         "unread": unread_notices(request),
         "now": timezone.localtime(),

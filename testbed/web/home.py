@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from testbed.booking.models import Booking, BookingState
+from testbed.booking.reconfirm import may_reconfirm
 from testbed.material.models import Lot, LotState
 from testbed.people.models import COMPANY_ROLES, Role, User
 from testbed.process.models import RecipeState, RecipeVersion
@@ -39,6 +40,11 @@ def company(user: User) -> dict[str, Any]:
             "starts_at"
         )[:FEW],
         "held": bookings.filter(state=BookingState.HELD, hold_expires_at__gt=now),
+        "to_reconfirm": [
+            one
+            for one in bookings.asked_again(now).order_by("reconfirm_by")[:FEW]
+            if may_reconfirm(user, one, now)
+        ],
         "pending": bookings.filter(state=BookingState.PENDING).order_by("starts_at")[:FEW],
         "open_runs": Run.objects.visible_to(user).open().with_names(),
         "results": _results(user),

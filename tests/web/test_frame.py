@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
-from django.urls import reverse
+from django.urls import resolve, reverse
 
 from testbed.people.models import User
 from testbed.refusals import Refusal
 from testbed.tools import states
 from testbed.tools.models import E10State, Tool
 from testbed.web.refusals import RefusalMiddleware
+from testbed.web.sections import SECTIONS
 from testbed.web.views import server_error
 
 SignIn = Callable[[User], Client]
@@ -34,6 +35,23 @@ def test_the_language_form_comes_back_to_this_address(
 ) -> None:
     page = text(sign_in(alice).get("/tools/?area=litho"))
     assert '<input type="hidden" name="next" value="/tools/?area=litho">' in page
+
+
+def test_a_section_offers_its_pages_to_those_who_may_see_them(
+    sign_in: SignIn, alice: User, administrator: User
+) -> None:
+    page = text(sign_in(alice).get("/pools/"))
+    assert '<a href="/pools/" aria-current="page">' in page
+    assert 'href="/waiting/"' in page
+    assert 'href="/people/companies/"' not in page
+    desk = text(sign_in(administrator).get("/approvals/"))
+    assert 'href="/people/companies/"' in desk
+    assert "section-nav" not in text(sign_in(alice).get("/glossary/"))
+
+
+def test_every_page_of_a_section_is_there() -> None:
+    for part in (part for parts in SECTIONS for part in parts):
+        resolve(part.path)
 
 
 @pytest.mark.parametrize(("chosen", "shown"), [("dark", "dark"), ("light", "light"), ("x", "auto")])

@@ -1,0 +1,70 @@
+"""The second row of the menu: the pages that belong together with the one on the screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.utils.translation import gettext_lazy as _
+
+from testbed.people.permissions import may
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+    from django_stubs_ext import StrOrPromise
+
+
+@dataclass(frozen=True)
+class Part:
+    """A page of a section; `needs`: the action a person must be allowed, "" for everybody."""
+
+    path: str
+    label: StrOrPromise
+    needs: str = ""
+
+
+SECTIONS: tuple[tuple[Part, ...], ...] = (
+    (
+        Part("/book/", _("Free slots")),
+        Part("/book/timeline/", _("Timetable")),
+        Part("/book/route/", _("Whole route")),
+        Part("/services/", _("Service modules")),
+        Part("/pools/", _("Pooled carriers")),
+        Part("/waiting/", _("Waiting list")),
+        Part("/outages/", _("Closures")),
+        Part("/rules/", _("Rules")),
+    ),
+    (
+        Part("/approvals/", _("Approvals"), "approve_booking"),
+        Part("/services/orders/", _("Orders"), "approve_booking"),
+        Part("/people/companies/", _("Companies"), "manage_companies"),
+        Part("/qualifications/", _("Qualifications"), "manage_qualifications"),
+        Part("/penalties/", _("Penalties"), "waive_penalty"),
+        Part("/utilities/", _("Supplies of the building"), "see_affected"),
+        Part("/ops/mail/", _("Mail"), "see_mail"),
+    ),
+    (
+        Part("/bookings/", _("Bookings")),
+        Part("/penalties/", _("Penalties"), "see_penalties"),
+        Part("/me/calendars/", _("Calendar addresses")),
+        Part("/me/inbox/", _("Inbox")),
+        Part("/me/notices/", _("My mails")),
+    ),
+)
+
+
+def section(request: HttpRequest) -> list[dict[str, Any]]:
+    """The entries beside this page; empty where it stands alone or the visitor is nobody.
+
+    A page belongs to the first section that knows it and of which the person may see it; the
+    longest fitting path is the present one.
+    """
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return []
+    for parts in SECTIONS:
+        mine = [part for part in parts if not part.needs or may(user, part.needs)]
+        here = max((p.path for p in mine if request.path.startswith(p.path)), key=len, default="")
+        if here:
+            return [{"url": p.path, "label": p.label, "here": p.path == here} for p in mine]
+    return []
