@@ -12,7 +12,7 @@ from django.core.paginator import Paginator
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from testbed.people.permissions import demand
+from testbed.people.permissions import demand, may
 from testbed.results.csv_stream import download
 from testbed.tools.models import E10State
 from testbed.usage import period as periods
@@ -60,6 +60,7 @@ def operations(request: HttpRequest) -> HttpResponse:
         "ranking": report.ranking(found.period),
         "by_tool": report.by_tool_and_company(found.period),
         "clock_scale": settings.FAB_CLOCK_SCALE,
+        "may_see_mail": may(request.user, "see_mail"),
     }
     return render(request, "usage/operations.html", context)
 
