@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from testbed.booking.models import Booking
 
 
-class _Engineers(forms.ModelChoiceField):  # type: ignore[type-arg] - not at run time
+class _Engineers(forms.ModelChoiceField):  # type: ignore[type-arg]
     def label_from_instance(self, obj: Any) -> str:
         return f"{obj.company} · {obj.name}"
 

@@ -187,7 +187,7 @@ def _member(request: HttpRequest, pk: int) -> tuple[User, Company]:
     demand(request.user, "manage_companies")
     members = User.objects.visible_to(request.user).filter(company__isnull=False)
     member: User = get_object_or_404(members.select_related("company"), pk=pk)
-    return member, Company.objects.get(pk=member.company_id)
+    return member, Company.objects.get(members=member)
 
 
 def _done(

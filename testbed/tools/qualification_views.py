@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 PAGE = 50
 
 
-class _People(forms.ModelChoiceField):  # type: ignore[type-arg] - not at run time
+class _People(forms.ModelChoiceField):  # type: ignore[type-arg]
     def label_from_instance(self, obj: Any) -> str:
         return f"{obj.company} · {obj.name}"
 

@@ -93,7 +93,8 @@ def withdraw(*, actor: User, qualification: Qualification, reason: str) -> None:
 
 def _lock(qualification: Qualification) -> Qualification:
     rows = Qualification.objects.select_related("user__company", "tool")
-    held = rows.select_for_update(of=("self",)).filter(pk=qualification.pk).first()
+    found = rows.select_for_update(of=("self",)).filter(pk=qualification.pk)
+    held: Qualification | None = found.first()
     if held is None:
         raise Refusal("not_found", _("There is no such qualification."), status=404)
     return held

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from testbed.booking.models import Booking, BookingState
+from testbed.booking.question_models import Question
 from testbed.booking.reconfirm import may_reconfirm
 from testbed.material.models import Lot, LotState
 from testbed.people.models import COMPANY_ROLES, Role, User
@@ -46,6 +47,7 @@ def company(user: User) -> dict[str, Any]:
             if may_reconfirm(user, one, now)
         ],
         "pending": bookings.filter(state=BookingState.PENDING).order_by("starts_at")[:FEW],
+        "questions": _questions(user),
         "open_runs": Run.objects.visible_to(user).open().with_names(),
         "results": _results(user),
         "lots": Lot.objects.visible_to(user)[:FEW],
@@ -58,6 +60,12 @@ def _bookings(user: User) -> Any:
         .select_related("cell", "lot", "company", "route")
         .prefetch_related("allocations__tool")
     )
+
+
+def _questions(user: User) -> Any:
+    """What the facility asks about requests that wait, oldest first."""
+    asked = Question.objects.visible_to(user).open().select_related("booking")
+    return asked.filter(booking__state=BookingState.PENDING)
 
 
 def _results(user: User) -> Any:

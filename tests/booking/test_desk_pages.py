@@ -61,6 +61,7 @@ class TestTheDesk:
         page = company.get(f"/bookings/{booking.pk}/").content.decode()
         assert "Which resist is on them?" in page
         assert "Send the answer" in page
+        assert "Which resist is on them?" in company.get("/").content.decode()
         assert "Send the answer" not in english(sign_in(bob)).get(
             f"/bookings/{booking.pk}/"
         ).content.decode()  # fmt: skip
