@@ -20,6 +20,7 @@ from testbed.booking import (
     give_back_api,
     idempotency,
     route_api,
+    rule_api,
     timeline_api,
     together_api,
 )
@@ -347,6 +348,7 @@ class OneCalendar(APIView):
 urlpatterns = [
     path("slots/", Slots.as_view(), name="api_slots"),
     path("quotes/", Quotes.as_view(), name="api_quotes"),
+    *rule_api.urlpatterns,
     path("holds/", Holds.as_view(), name="api_holds"),
     path("bookings/", Bookings.as_view(), name="api_bookings"),
     path("bookings/<int:pk>/", OneBooking.as_view(), name="api_booking"),

@@ -25,7 +25,6 @@ from testbed.booking.place import Answers
 from testbed.booking.rules import RuleBook
 from testbed.booking.status import is_asked, status
 from testbed.booking.target import find
-from testbed.booking.timeline import KINDS
 from testbed.material.models import SLOTS, Lot
 from testbed.people.models import User
 from testbed.people.permissions import demand
@@ -179,9 +178,11 @@ class WaferCountsSerializer(serializers.Serializer[Any]):
 
 def route_of(code: str | None, request: Request) -> Route | None:
     """The route with this code, None for no code; ValidationError for an unknown one."""
+    if not code:
+        return None
     routes = Route.objects.visible_to(person(request))
-    route = routes.filter(code=code).first() if code else None
-    if code and route is None:
+    route = routes.filter(code=code).first()
+    if route is None:
         raise serializers.ValidationError(_("There is no such route."))
     return route
 
@@ -215,9 +216,11 @@ class AnswersSerializer(WaferCountsSerializer):
     )  # fmt: skip
 
     def validate_buddy(self, email: str | None) -> User | None:
+        if not email:
+            return None
         people = User.objects.visible_to(person(self.context["request"]))
-        buddy: User | None = people.filter(email__iexact=email).first() if email else None
-        if email and buddy is None:
+        buddy: User | None = people.filter(email__iexact=email).first()
+        if buddy is None:
             raise serializers.ValidationError(_("Nobody of your company has this address."))
         return buddy
 
@@ -231,10 +234,12 @@ class AnswersSerializer(WaferCountsSerializer):
         return supplies
 
     def validate_lot(self, code: str | None) -> Lot | None:
+        if not code:
+            return None
         # Staff see all lots; the verb refuses one that is not of the company they book for.
         lots = Lot.objects.visible_to(person(self.context["request"]))
-        lot: Lot | None = lots.filter(code=code).first() if code else None
-        if code and lot is None:
+        lot: Lot | None = lots.filter(code=code).first()
+        if lot is None:
             raise serializers.ValidationError(_("Your company has no such lot."))
         return lot
 
@@ -414,35 +419,3 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
 def booking_context(viewer: Viewer | None = None) -> dict[str, Any]:
     """What `BookingSerializer` needs besides the booking (one query); viewer: who reads it."""
     return {"now": timezone.now(), "rulebook": RuleBook.load(), "viewer": viewer}
-
-
-class BlockSerializer(serializers.Serializer[Any]):
-    """A claim; `booking` and `note` only of what the asker may see."""
-
-    kind = serializers.ChoiceField(choices=list(KINDS))
-    starts_at = serializers.DateTimeField()
-    ends_at = serializers.DateTimeField()
-    booking = serializers.IntegerField(allow_null=True)
-    note = serializers.CharField(allow_blank=True)
-
-
-class RowSerializer(serializers.Serializer[Any]):
-    tool = serializers.CharField(source="tool.code")
-    name = serializers.CharField(source="tool.__str__")
-    blocks = BlockSerializer(many=True)
-
-
-class TimelineSerializer(serializers.Serializer[Any]):
-    to = serializers.DateTimeField()
-    rows = RowSerializer(many=True)
-
-    def get_fields(self) -> dict[str, Any]:
-        return {"from": serializers.DateTimeField(), **super().get_fields()}
-
-
-class TimelineRequestSerializer(serializers.Serializer[Any]):
-    days = serializers.IntegerField(min_value=1, max_value=31, default=7)
-
-    def get_fields(self) -> dict[str, Any]:
-        start = MomentField(required=False, help_text="default: today at midnight in Korea")
-        return {"from": start, **super().get_fields()}

@@ -566,7 +566,4 @@ class CalendarFeed(models.Model):
 
 # Models of the same app in modules of their own; Django finds them through this one.
 from testbed.booking.question_models import Question  # noqa: E402, F401
-
-
-# Models of a module of their own; Django finds them through this one.
 from testbed.booking.supply_claims import SupplyClaim as SupplyClaim  # noqa: E402

@@ -5,16 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from testbed.booking.models import RuleSetting
 from testbed.booking.rules import RULES, RuleBook
+from testbed.booking.rules.parameters import said
+from testbed.people.models import Group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from django.db.models import QuerySet
+
     from testbed.booking.rules import Rule
+    from testbed.people.querysets import Viewer
     from testbed.tools.models import Tool
 
 HEADINGS = {
@@ -51,14 +57,22 @@ class Row:
         return explain(self.rule, self.parameters)
 
     @property
+    def of_groups(self) -> list[RuleSetting]:
+        """What is set for groups and counts now."""
+        return [one for one in self.settings if one.group and one.is_in_force(self.now)]
+
+    @property
     def upcoming(self) -> list[RuleSetting]:
         return [one for one in self.settings if not one.is_in_force(self.now)]
 
     @property
     def is_anywhere(self) -> bool:
         """True when it is in force for the facility or for some tool."""
-        return self.parameters is not None or any(
-            one.parameters is not None for one in self.on_tools
+        elsewhere = (one.parameters is not None for one in self.on_tools)
+        return (
+            self.parameters is not None
+            or any(elsewhere)
+            or any(one.is_active for one in self.of_groups)
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -77,14 +91,22 @@ class Row:
         }
 
     def _setting(self, setting: RuleSetting) -> dict[str, Any]:
-        return {
-            "scope": scope_code(setting),
-            "is_active": setting.is_active,
-            "parameters": setting.parameters if isinstance(setting.parameters, dict) else {},
-            "effective_from": setting.effective_from,
-            "effective_until": setting.effective_until,
-            "is_upcoming": not setting.is_in_force(self.now),
-        }
+        return setting_json(setting, self.now)
+
+
+def setting_json(setting: RuleSetting, now: datetime) -> dict[str, Any]:
+    """As `rule_api.RuleSettingSerializer` has it."""
+    ended = setting.effective_until is not None and setting.effective_until <= now
+    return {
+        "id": setting.pk,
+        "scope": scope_code(setting),
+        "group": setting.group.code if setting.group else None,
+        "is_active": setting.is_active,
+        "parameters": setting.parameters if isinstance(setting.parameters, dict) else {},
+        "effective_from": setting.effective_from,
+        "effective_until": setting.effective_until,
+        "is_upcoming": not ended and not setting.is_in_force(now),
+    }
 
 
 def explain(rule: Rule, parameters: Mapping[str, Any] | None) -> str:
@@ -93,15 +115,44 @@ def explain(rule: Rule, parameters: Mapping[str, Any] | None) -> str:
 
 def scope_code(setting: RuleSetting) -> str:
     """The setting's scope with codes people know instead of numbers."""
-    kind = setting.scope.partition(":")[0]
+    kind = setting.place.partition(":")[0]
     named = setting.tool or setting.cell
-    return f"{kind}:{named.code}" if named else setting.scope
+    return f"{kind}:{named.code}" if named else setting.place
 
 
-def overview(tools: Sequence[Tool], now: datetime) -> list[Row]:
-    """Every rule in the table's order, for these tools (one query)."""
+def scope_words(setting: RuleSetting) -> str:
+    """The place, and the group, as people call them."""
+    area = setting.get_area_display() if setting.area else None  # type: ignore[attr-defined]
+    place = str(setting.tool or setting.cell or area or _("Facility"))
+    return f"{place} · {setting.group}" if setting.group else place
+
+
+def parameter_words(rule: Rule, parameters: Any) -> list[str]:
+    """Each parameter with its name and unit, in the reader's language."""
+    given = parameters if isinstance(parameters, dict) else {}
+    return [
+        f"{one.label}: {_('yes') if value else _('no')}"
+        if isinstance(value, bool)
+        else f"{one.label}: {value} {one.unit}"
+        for one, value in said(rule, given)
+    ]
+
+
+def known_settings(viewer: Viewer) -> QuerySet[RuleSetting]:
+    """Settings with their places; those for a group only for its own people and the staff."""
+    settings = RuleSetting.objects.select_related("tool", "cell", "group")
+    if not viewer.is_authenticated:
+        return settings.none()
+    if viewer.is_staff_member:
+        return settings
+    own = Group.objects.filter(Q(users=viewer) | Q(companies=viewer.company_id))
+    return settings.filter(Q(group=None) | Q(group__in=own))
+
+
+def overview(tools: Sequence[Tool], now: datetime, viewer: Viewer) -> list[Row]:
+    """Every rule in the table's order, for these tools, as the viewer may know it (one query)."""
     ids = {tool.pk for tool in tools}
-    known = RuleSetting.objects.select_related("tool", "cell").order_by("code", "effective_from")
+    known = known_settings(viewer).order_by("code", "effective_from")
     settings = [
         one
         for one in known

@@ -107,17 +107,22 @@ def change(*, actor: User, setting: RuleSetting, terms: Terms) -> RuleSetting:
         begins = (terms.effective_from or old.effective_from) if coming else now
         _demand_valid(rule, terms, begins or now)
         before = _told(old)
-        if not coming:
-            RuleSetting.objects.filter(pk=old.pk).update(effective_until=now)
-            old.pk = None
-            old._state.adding = True
-        old.parameters, old.is_active = dict(terms.parameters), terms.is_active
-        old.effective_from, old.effective_until = begins, terms.effective_until
-        old.save()
-        _note(actor, "rule.changed", old, before=before)
-        return old
+        new = old if coming else _followed_by_another(old, now)
+        new.parameters, new.is_active = dict(terms.parameters), terms.is_active
+        new.effective_from, new.effective_until = begins, terms.effective_until
+        new.save()
+        _note(actor, "rule.changed", new, before=before)
+        return new
 
     return _saving(work)
+
+
+def _followed_by_another(old: RuleSetting, now: datetime) -> RuleSetting:
+    """End the old one; an unsaved setting for the same scope."""
+    RuleSetting.objects.filter(pk=old.pk).update(effective_until=now)
+    return RuleSetting(
+        code=old.code, tool=old.tool, cell=old.cell, area=old.area, group=old.group
+    )
 
 
 def end(*, actor: User, setting: RuleSetting) -> None:

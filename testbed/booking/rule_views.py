@@ -52,10 +52,14 @@ def rules(request: HttpRequest) -> HttpResponse:
 def _show(request: HttpRequest, form: HolidayForm, refused: Refusal | None = None) -> HttpResponse:
     now = timezone.now()
     tools = list(Tool.objects.visible_to(request.user).select_related("cell"))
-    rows = overview(tools, now)
+    asked = request.GET.get("tool", "")
+    tool = next((one for one in tools if one.code == asked), None)
+    rows = overview([tool] if tool else tools, now, request.user)
     today = timezone.localtime(now, KST).date()
     context = {
         "groups": by_heading(rows),
+        "tools": tools,
+        "tool": tool,
         "in_force": sum(row.is_anywhere for row in rows),
         "total": len(rows),
         "holidays": Holiday.objects.filter(day__gte=today.replace(month=1, day=1)),

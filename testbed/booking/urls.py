@@ -6,6 +6,7 @@ from testbed.booking import (
     approval_views,
     calendar_views,
     change_views,
+    give_back_views,
     hand_over_views,
     news_views,
     question_views,
@@ -13,6 +14,7 @@ from testbed.booking import (
     rule_setting_views,
     rule_views,
     timeline_views,
+    together_views,
     views,
 )
 
@@ -33,7 +35,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(
         "bookings/<int:pk>/hand-over/", hand_over_views.hand_over_booking, name="hand_over_booking"
     ),
-    path("bookings/<int:pk>/cancel/", views.cancel_booking, name="cancel_booking"),
+    path("bookings/<int:pk>/cancel/", give_back_views.cancel_booking, name="cancel_booking"),
+    path("bookings/<int:pk>/cancel-rest/", give_back_views.cancel_series, name="cancel_series"),
+    path(
+        "bookings/<int:pk>/reconfirm/", give_back_views.reconfirm_booking, name="reconfirm_booking"
+    ),
+    path("bookings/<int:pk>/arrive/", give_back_views.arrive_booking, name="arrive_booking"),
+    path("bookings/<int:pk>/share/", together_views.share_booking, name="share_booking"),
+    path("bookings/<int:pk>/unshare/", together_views.unshare_booking, name="unshare_booking"),
+    path("bookings/<int:pk>/repeat/", together_views.repeat_booking, name="repeat_booking"),
+    path("penalties/", give_back_views.penalties, name="penalties"),
+    path("penalties/<int:pk>/waive/", give_back_views.waive_penalty, name="waive_penalty"),
     path("bookings/<int:pk>/finish/", views.finish_booking, name="finish_booking"),
     path("rules/", rule_views.rules, name="rules"),
     path("rules/<slug:code>/", rule_setting_views.rule_page, name="rule"),

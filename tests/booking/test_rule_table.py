@@ -225,15 +225,15 @@ class TestPage:
         client = sign_in(administrator)
         year = timezone.localdate().year
         sent = {"day": f"{year}-12-30", "name_ko": "쉬는 날", "name_en": "Rest <b>day</b>"}
-        assert client.post("/rules/holidays/", sent).status_code == 302
-        assert client.post("/rules/holidays/", sent).status_code == 409
-        assert client.post("/rules/holidays/", {"day": "nonsense"}).status_code == 422
+        assert client.post("/holidays/", sent).status_code == 302
+        assert client.post("/holidays/", sent).status_code == 409
+        assert client.post("/holidays/", {"day": "nonsense"}).status_code == 422
         added = Holiday.objects.get()
         page = client.get("/rules/", headers={"Accept-Language": "en"}).content.decode()
         assert "Rest &lt;b&gt;day" in page
-        path = f"/rules/holidays/{added.pk}/remove/"
+        path = f"/holidays/{added.pk}/remove/"
         assert sign_in(alice).post(path).status_code == 403
-        assert sign_in(alice).post("/rules/holidays/", sent).status_code == 403
+        assert sign_in(alice).post("/holidays/", sent).status_code == 403
         assert client.post(path).status_code == 302
         assert not Holiday.objects.exists()
         said = JournalEntry.objects.order_by("pk").values_list("action", flat=True)
