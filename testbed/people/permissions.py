@@ -32,6 +32,8 @@ MAY: dict[str, frozenset[Role]] = {
     "clear_emergency_stop": frozenset({Role.TECHNICIAN, Role.ADMINISTRATOR}),
     "see_mail": frozenset({Role.ADMINISTRATOR}),
     "edit_holidays": frozenset({Role.ADMINISTRATOR}),
+    "edit_modules": frozenset({Role.ADMINISTRATOR}),
+    "finish_order": frozenset({Role.TECHNICIAN, Role.PROCESS_ENGINEER, Role.ADMINISTRATOR}),
     "edit_rules": frozenset({Role.ADMINISTRATOR}),
     "close_tools": frozenset({Role.ADMINISTRATOR}),
     "maintain_tools": frozenset({Role.ADMINISTRATOR, Role.TECHNICIAN, Role.PROCESS_ENGINEER}),

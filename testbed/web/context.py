@@ -33,6 +33,7 @@ def _entries(user: User) -> list[tuple[str, str]]:
     entries = [
         ("/tools/", _("Tools")),
         ("/book/", _("Book")) if may(user, "book") else ("/book/timeline/", _("Timetable")),
+        ("/services/", _("Services")),
         ("/bookings/", _("Bookings")),
         ("/lots/", _("Lots")),
         ("/recipes/", _("Recipes")),
