@@ -38,7 +38,7 @@ class Rest:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """As `repeat_api.RestSerializer` has it."""
+        """As `give_back_api.RestSerializer` has it."""
         return {
             "total_won": self.charge.total_won,
             "debt_minutes": self.charge.debt_minutes,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from rest_framework.request import Request
 
-WON = {"min_value": 0, "max_value": 2**31 - 1}
+MOST = 2**31 - 1
 
 
 class CostSerializer(serializers.Serializer[Any]):
@@ -42,8 +42,8 @@ class CostSerializer(serializers.Serializer[Any]):
 class ChargeSerializer(serializers.Serializer[Any]):
     """The cost that was read and is agreed to; left out, it is agreed to pay nothing."""
 
-    total_won = serializers.IntegerField(**WON, default=0)
-    debt_minutes = serializers.IntegerField(**WON, default=0)
+    total_won = serializers.IntegerField(min_value=0, max_value=MOST, default=0)
+    debt_minutes = serializers.IntegerField(min_value=0, max_value=MOST, default=0)
 
 
 class PartSerializer(serializers.Serializer[Any]):

@@ -78,7 +78,7 @@ class Cost:
         return self.charge == NOTHING
 
     def as_json(self) -> dict[str, Any]:
-        """As `cancel_api.CostSerializer` has it; the time in Korea."""
+        """As `give_back_api.CostSerializer` has it; the time in Korea."""
         return {
             "supply_won": self.supply_won,
             "vat_won": self.vat_won,

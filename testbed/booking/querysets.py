@@ -36,6 +36,12 @@ class BookingQuerySet(CompanyOwnedQuerySet):
         """Holds whose time is up but which nobody has closed yet."""
         return self.filter(state="held", hold_expires_at__lte=now)
 
+    def asked_again(self, now: datetime) -> Self:
+        """Confirmed ones that still have to be re-confirmed, be the window open yet or not."""
+        return self.filter(
+            state="confirmed", reconfirm_by__gt=now, reconfirmed_at=None, begun_at=None
+        )
+
     def mine(self, user: User) -> Self:
         """Booked by this person, or shared with them."""
         shared = models.Exists(user.shared_bookings.filter(booking=models.OuterRef("pk")))

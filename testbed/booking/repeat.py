@@ -6,7 +6,7 @@ Korea has no summer time, so a week later is the same hour of the day, across th
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from testbed.people.models import User
 
 WEEK = timedelta(weeks=1)
+ENDS = ("starts_at", "ends_at")
 EVERY = range(1, 5)
 TIMES = range(1, 27)
 REPEATED = (BookingState.PENDING, BookingState.CONFIRMED)
@@ -70,8 +71,15 @@ class Occurrence:
     def is_free(self) -> bool:
         return self.booking is None and all(one["is_warning"] for one in self.broken)
 
+    @property
+    def near(self) -> Interval | None:
+        """The nearest free slot's time."""
+        if self.nearest is None:
+            return None
+        return Interval(*(datetime.fromisoformat(self.nearest[end]) for end in ENDS))
+
     def as_json(self) -> dict[str, Any]:
-        """As `repeat_api.OccurrenceSerializer` has it; times in Korea."""
+        """As `together_api.OccurrenceSerializer` has it; times in Korea."""
         return {
             "starts_at": self.span.start.astimezone(KST).isoformat(),
             "ends_at": self.span.end.astimezone(KST).isoformat(),

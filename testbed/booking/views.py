@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from testbed.booking.bundles import is_chained
-from testbed.booking.cancel import cancel, demand_cancellable
+from testbed.booking.cancel import demand_cancellable
 from testbed.booking.capability import find_slots_on_any
 from testbed.booking.change import may_change
 from testbed.booking.desk_forms import BehalfForm, answerer, booker, overriding, yielding
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
     from testbed.booking.place import Answers
+    from testbed.booking.querysets import BookingQuerySet
     from testbed.booking.rules import Broken
     from testbed.booking.target import Target
     from testbed.people.models import User
@@ -53,10 +54,17 @@ if TYPE_CHECKING:
 
 SHOWN_SLOTS = 40
 TABS = ("open", "past", "closed")
+GONE = (
+    BookingState.CANCELLED,
+    BookingState.REFUSED,
+    BookingState.EXPIRED,
+    BookingState.RELEASED,
+    BookingState.NO_SHOW,
+)
 
 
-def own_bookings(request: HttpRequest) -> QuerySet[Booking]:
-    visible: QuerySet[Booking] = Booking.objects.visible_to(request.user).with_names()
+def own_bookings(request: HttpRequest) -> BookingQuerySet:
+    visible: BookingQuerySet = Booking.objects.visible_to(request.user).with_names()
     return visible
 
 
@@ -357,7 +365,7 @@ def _submit(request: HttpRequest, booking: Booking) -> HttpResponse:
         return _show_form(request, booking, form, refused)
     request.session.pop("answers", None)
     messages.success(request, _("Booked. This page shows what happens next."))
-    return redirect("booking", pk=placed.pk)
+    return redirect("repeat_booking" if "repeat" in request.POST else "booking", pk=placed.pk)
 
 
 def _extend(request: HttpRequest, booking: Booking) -> HttpResponse:
@@ -394,14 +402,19 @@ def _ran_out(request: HttpRequest, booking: Booking) -> HttpResponse:
 @require_GET
 @login_required
 def bookings(request: HttpRequest) -> HttpResponse:
-    """`/bookings/`: what lies ahead, what is over, what came to nothing."""
+    """`/bookings/?whose=mine`: what lies ahead, what is over, what came to nothing."""
     show = request.GET.get("show", TABS[0])
     show = show if show in TABS else TABS[0]
-    page = Paginator(_listed(own_bookings(request), show), 50).get_page(request.GET.get("page"))
+    mine = request.GET.get("whose") == "mine"
+    rows = own_bookings(request).mine(person(request)) if mine else own_bookings(request)
+    page = Paginator(_listed(rows, show), 50).get_page(request.GET.get("page"))
     context = {
         "page": page,
         "show": show,
-        "base": f"show={show}&",
+        "mine": mine,
+        "whose": "&whose=mine" if mine else "",
+        "may_see_penalties": may(request.user, "see_penalties"),
+        "base": f"show={show}&" + ("whose=mine&" if mine else ""),
         "may_book": may(request.user, "book"),
     }
     return render(request, "booking/bookings.html", context)
@@ -411,11 +424,10 @@ def _listed(rows: QuerySet[Booking], show: str) -> QuerySet[Booking]:
     now = timezone.now()
     if show == "past":
         return rows.filter(state=BookingState.CONFIRMED, ends_at__lte=now)
-    gone = (BookingState.CANCELLED, BookingState.REFUSED, BookingState.EXPIRED)
     if show == "closed":
         stale = rows.filter(state=BookingState.HELD, hold_expires_at__lte=now)
-        return rows.filter(state__in=gone) | stale
-    ahead = rows.exclude(state__in=gone).exclude(state=BookingState.HELD, hold_expires_at__lte=now)
+        return rows.filter(state__in=GONE) | stale
+    ahead = rows.exclude(state__in=GONE).exclude(state=BookingState.HELD, hold_expires_at__lte=now)
     return ahead.filter(ends_at__gt=now).order_by("starts_at", "pk")
 
 
@@ -476,25 +488,6 @@ def _may_cancel(request: HttpRequest, found: Booking) -> bool:
     except Refusal:
         return False
     return True
-
-
-@require_http_methods(["GET", "POST"])
-@login_required
-def cancel_booking(request: HttpRequest, pk: int) -> HttpResponse:
-    """Two steps: GET tells what follows, POST does it."""
-    found = get_object_or_404(own_bookings(request), pk=pk)
-    if request.method == "GET":
-        return render(
-            request,
-            "booking/cancel.html",
-            {"booking": found, "may_cancel": _may_cancel(request, found)},
-        )
-    try:
-        cancel(actor=person(request), booking=found)
-    except Refusal as refused:
-        return show_booking(request, found, refused)
-    messages.success(request, _("Cancelled. The time is free for others."))
-    return redirect("booking", pk=pk)
 
 
 @require_POST
