@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
     from django.http import HttpResponse
     from django.test import Client
+    from rest_framework.test import APIClient
 
     from testbed.people.models import Company, User
     from testbed.tools.models import Tool
 
     SignIn = Callable[[User], Client]
+    Api = Callable[[User], APIClient]
 
 
 def query(**more: Any) -> dict[str, Any]:
@@ -260,3 +262,51 @@ class TestWhatADrawnTimeCosts:
 
     def test_a_reader_may_not_ask(self, sign_in: SignIn, bob: User, cd_sem: Tool) -> None:
         assert self.ask(sign_in(bob), 10, 12).status_code == 403
+
+
+class TestOverTheApi:
+    def get(self, client: APIClient, **more: Any) -> Any:
+        asked = {"from": tomorrow(0).isoformat(), "days": 1, **more}
+        return client.get("/api/v1/timeline/", asked)
+
+    def test_it_says_what_the_page_shows(
+        self, api: Api, alice: User, charlie: User, cd_sem: Tool, track: Tool, scanner: Tool,
+        booked: Callable[..., Booking],
+    ) -> None:  # fmt: skip
+        mine, _theirs = booked(alice, 10), booked(charlie, 14)
+        gas = Supply.objects.create(code="n2", kind="gas", name_ko="질소", name_en="N2")
+        Loading.objects.create(tool=scanner, supply=gas, loaded_at=timezone.now())
+        Holiday.objects.create(day=tomorrow(0).date(), name_ko="쉬는 날", name_en="Rest day")
+        setting("prime_time", tool=scanner)
+        said = self.get(api(alice), group="cell").json()
+        assert [(one["key"], one["tools"]) for one in said["groups"]] == [
+            ("litho", ["scanner", "track"]),
+            ("alone", ["cd_sem"]),
+        ]
+        assert said["holidays"] == [{"day": f"{tomorrow(0):%Y-%m-%d}", "name": "쉬는 날"}]
+        rows = {row["tool"]: row for row in said["rows"]}
+        assert rows["scanner"]["loaded"] == [{"kind": "gas", "name": "질소"}]
+        assert rows["scanner"]["prime"] == {"from_hour": 9, "until_hour": 18}
+        assert rows["cd_sem"]["prime"] is None
+        assert rows["cd_sem"]["open"] == [{"starts_at": said["from"], "ends_at": said["to"]}]
+        assert [(one["kind"], one["booking"]) for one in rows["cd_sem"]["blocks"]] == [
+            ("pending", mine.pk),
+            ("busy", None),
+        ]
+
+    def test_only_the_named_tools(self, api: Api, alice: User, cd_sem: Tool, track: Tool) -> None:
+        client = api(alice)
+        assert [row["tool"] for row in self.get(client, tool=["track"]).json()["rows"]] == ["track"]
+        assert self.get(client, tool="none").status_code == 400
+        assert self.get(client, tool="\x00").status_code == 400
+        assert self.get(client, group="colour").status_code == 400
+
+    def test_few_queries_whatever_is_asked(
+        self, api: Api, alice: User, booked: Callable[..., Booking],
+        django_assert_max_num_queries: Any,
+    ) -> None:  # fmt: skip
+        for hour in (4, 6, 8, 10, 12):
+            booked(alice, hour)
+        client = api(alice)
+        with django_assert_max_num_queries(5):
+            self.get(client, days=31)
