@@ -23,7 +23,7 @@ RETURN NEW;
 
 
 class PoolState(models.TextChoices):
-    OPEN = "open", _("Open")
+    OPEN = "open", _("Open to others")
     FIXED = "fixed", _("Split fixed")
     WITHDRAWN = "withdrawn", _("Withdrawn")
 

@@ -20,7 +20,7 @@ OWN, TAKEN, FREE, SHUT = "own", "taken", "free", "shut"
 WORDS: dict[str, StrOrPromise] = {
     OWN: _("Ours"),
     TAKEN: _("Taken"),
-    FREE: _("Free"),
+    FREE: _("Not taken"),
     SHUT: _("Not opened"),
 }
 # A sign beside the colour: who cannot tell the colours apart reads these.

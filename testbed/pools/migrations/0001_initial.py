@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 ('note', models.CharField(blank=True, help_text='everybody reads it', max_length=120)),
                 ('opened_at', models.DateTimeField(auto_now_add=True)),
                 ('closes_at', models.DateTimeField()),
-                ('state', models.CharField(choices=[('open', 'Open'), ('fixed', 'Split fixed'), ('withdrawn', 'Withdrawn')], default='open', max_length=10)),
+                ('state', models.CharField(choices=[('open', 'Open to others'), ('fixed', 'Split fixed'), ('withdrawn', 'Withdrawn')], default='open', max_length=10)),
                 ('host', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='pool', to='booking.booking')),
                 ('opened_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
