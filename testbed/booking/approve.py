@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from testbed.booking import line
+from testbed.booking import line, notify
 from testbed.booking.models import Booking, BookingState
 from testbed.booking.penalties import rulebook_of
 from testbed.booking.questions import demand_pending
@@ -74,6 +74,7 @@ def _decide(actor: User, booking: Booking, state: BookingState, reason: str) -> 
         line.free([pending.pk])
     action = "booking.approved" if state == BookingState.CONFIRMED else "booking.refused"
     journal.record(actor=actor, action=action, subject=pending, company=pending.company)
+    (notify.approved if state == BookingState.CONFIRMED else notify.refused)(pending)
     return pending
 
 

@@ -153,6 +153,11 @@ def reconfirm(booking: Booking) -> None:
     _tell_own(booking, "booking_reconfirm", subject, *until)
 
 
+def path_of(booking: Booking) -> str:
+    """The booking's page."""
+    return f"/bookings/{booking.pk}/"
+
+
 def own(booking: Booking) -> list[User]:
     """The booker and who shares the booking."""
     return [booking.booked_by, *User.objects.filter(shared_bookings__booking=booking)]
@@ -187,7 +192,7 @@ def _rows(
         kind=kind,
         subject=said(subject, **values),
         sentences=[said(subject, **values), when, *more],
-        path=f"/bookings/{booking.pk}/",
+        path=path_of(booking),
         attachments=[invitation(booking, tools, method=file)] if file else (),
         company=booking.company,
     )
@@ -210,6 +215,6 @@ def _desk(
             said(subject, **values),
             said(WHEN, when=kst_span(booking.starts_at, booking.ends_at)),
         ],
-        path=f"/bookings/{booking.pk}/",
+        path=path_of(booking),
         company=booking.company,
     )

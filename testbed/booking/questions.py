@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from testbed.booking import line
+from testbed.booking import line, notify
 from testbed.booking.change import answers_of
 from testbed.booking.explain import refusal
 from testbed.booking.models import Booking, BookingState
@@ -83,6 +83,7 @@ def _ask(actor: User, booking: Booking, text: str) -> Question:
         actor=actor, action="booking.asked", subject=pending, company=pending.company,
         question=question.pk,
     )  # fmt: skip
+    notify.asked(pending, text)
     return question
 
 
@@ -117,6 +118,7 @@ def _answer(actor: User, question: Question, text: str, corrections: Corrections
         actor=actor, action="booking.answered", subject=pending, company=pending.company,
         question=asked.pk, changed=changed,
     )  # fmt: skip
+    notify.answered(pending)
     return asked
 
 

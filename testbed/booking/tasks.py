@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from testbed.booking import expire, lapse, no_show, reconfirm
+from testbed.booking import expire, lapse, no_show, reconfirm, remind
 from testbed.booking.models import IdempotencyKey
 from testbed.celery import app, background_task
 
@@ -38,6 +38,12 @@ def release_no_shows() -> int:
 
 
 @background_task
+def send_reminders() -> int:
+    """Needs nothing; leaves no reminder unsent that is due. Idempotent."""
+    return remind.remind()
+
+
+@background_task
 def forget_idempotency_keys() -> int:
     """Needs nothing; deletes keys older than a day, whose requests nobody repeats any more."""
     old = timezone.now() - KEYS_LAST
@@ -59,6 +65,7 @@ app.conf.beat_schedule = {
         "task": "testbed.booking.tasks.release_no_shows",
         "schedule": 30.0,
     },
+    "booking.send_reminders": {"task": "testbed.booking.tasks.send_reminders", "schedule": 300.0},
     "booking.forget_idempotency_keys": {
         "task": "testbed.booking.tasks.forget_idempotency_keys",
         "schedule": 3_600.0,

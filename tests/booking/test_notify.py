@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.core import mail
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -19,6 +21,8 @@ from testbed.booking.change import change
 from testbed.booking.hand_over import hand_over
 from testbed.booking.hold import hold
 from testbed.booking.models import Booking, BookingState, RuleSetting, Sharer
+from testbed.booking.questions import answer, ask
+from testbed.booking.remind import remind
 from testbed.booking.target import Target
 from testbed.notices.models import Notice
 from testbed.notices.send import send_due
@@ -164,3 +168,51 @@ def test_moving_to_a_tool_that_needs_approval_tells_the_desk(
     assert moved.state == BookingState.PENDING
     sort_new(timezone.now())
     assert kinds(administrator) == ["desk_pending"]
+
+
+def test_question_and_answer_reach_the_other_side(
+    alice: User, administrator: User, booked: Booked
+) -> None:
+    booking = booked(alice)
+    question = ask(actor=administrator, booking=booking, text="Which resist is it?")
+    assert kinds(alice)[-1] == "booking_question"
+    assert "Which resist is it?" in str(alice.notices.order_by("-pk")[0].sentences)
+    answer(actor=alice, question=question, text="An ordinary one.")
+    sort_new(timezone.now())
+    assert "답변" in administrator.notices.order_by("-pk")[0].subject
+
+
+def remind_at(moment: datetime) -> int:
+    with time_machine.travel(moment, tick=False):
+        return remind()
+
+
+class TestReminders:
+    """Once a day before the start, and anew for a booking that was moved."""
+
+    def test_once_and_only_for_what_was_booked_earlier(self, alice: User, booked: Booked) -> None:
+        setting("needs_approval", required=False)
+        start = booked(alice).starts_at
+        Booking.objects.update(created_at=start - timedelta(hours=20))
+        assert remind_at(start - timedelta(hours=3)) == 0
+        Booking.objects.update(created_at=start - timedelta(days=3))
+        assert remind_at(start - timedelta(hours=25)) == 0
+        assert remind_at(start - timedelta(hours=3)) == 1
+        assert remind_at(start - timedelta(hours=2)) == 0
+        assert kinds(alice) == ["booking_placed", "booking_reminder"]
+        # As it stands for a booking that was moved by days after its reminder.
+        Notice.objects.update(created_at=start - timedelta(days=9))
+        assert remind_at(start - timedelta(hours=2)) == 1
+        assert remind_at(start) == 0
+
+    def test_the_window_for_confirming_again_is_told_of_once(
+        self, alice: User, booked: Booked
+    ) -> None:
+        setting("needs_approval", required=False)
+        start = booked(alice).starts_at
+        by = start - timedelta(hours=1)
+        Booking.objects.update(reconfirm_by=by, created_at=start - timedelta(hours=20))
+        assert remind_at(by - timedelta(minutes=5)) == 1
+        assert remind_at(by - timedelta(minutes=4)) == 0
+        assert kinds(alice)[-1] == "booking_reconfirm"
+        assert remind_at(by) == 0
