@@ -25,6 +25,7 @@ from testbed.booking.place import Answers
 from testbed.booking.rules import RuleBook
 from testbed.booking.status import is_asked, status
 from testbed.booking.target import find
+from testbed.booking.version import LENGTH, version_of
 from testbed.material.models import SLOTS, Lot
 from testbed.people.models import User
 from testbed.people.permissions import demand
@@ -293,6 +294,11 @@ class SubmitSerializer(AnswersSerializer, OverridingSerializer):
 class NewSpanSerializer(SpanSerializer, OverridingSerializer):
     """Where a booking moves to."""
 
+    expected = serializers.CharField(
+        required=False, allow_blank=True, max_length=LENGTH,
+        help_text="the booking's `version` as you saw it; 409 when it has changed since",
+    )  # fmt: skip
+
 
 class NewBookingSerializer(SpanSerializer, AnswersSerializer, DeskSerializer):
     """Slot and answers together."""
@@ -375,11 +381,12 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
         child=serializers.CharField(), source="supply_codes", help_text="reticles and materials"
     )
     quote = serializers.SerializerMethodField()
+    version = serializers.SerializerMethodField()
 
     class Meta:
         model = Booking
         fields = (
-            "id", "number", "state", "next_step", "is_asked", "company", "booked_by",
+            "id", "number", "version", "state", "next_step", "is_asked", "company", "booked_by",
             "placed_by", "overridden", "override_reason", "cell", "tools",
             "starts_at", "ends_at", "hold_expires_at", "extensions_left", "lot", "route",
             "wafer_count", "test_wafers", "purpose", "use_mode", "wished_document", "buddy",
@@ -394,6 +401,9 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
 
     def get_is_asked(self, booking: Booking) -> bool:
         return is_asked(booking)
+
+    def get_version(self, booking: Booking) -> str:
+        return version_of(booking, (claim.tool_id for claim in booking.allocations.all()))
 
     def get_tools(self, booking: Booking) -> list[str]:
         return [claim.tool.code for claim in booking.allocations.all()]

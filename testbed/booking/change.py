@@ -22,6 +22,7 @@ from testbed.booking.place import Answers, demand_answers
 from testbed.booking.reconfirm import set_deadline
 from testbed.booking.request import gather, price
 from testbed.booking.rules import NEEDS_APPROVAL, Broken, check_all
+from testbed.booking.version import demand_unchanged
 from testbed.people import journal
 from testbed.people.permissions import may
 from testbed.refusals import Refusal
@@ -56,6 +57,7 @@ def change(
     starts_at: datetime,
     ends_at: datetime,
     override: Override | None = None,
+    expected: str = "",
 ) -> Booking:
     """Move a pending or confirmed booking to another time, tool or cell, and price it anew.
 
@@ -65,13 +67,14 @@ def change(
     The booking waits for approval where the tools it moves to need one. Raises Refusal:
     "hold_not_submitted", "over" or "already_started" (409) for one that cannot be moved,
     "nothing_changes" (422), "answers_not_valid" (422) when its lot or route does not fit the
-    tools; otherwise as `hold`.
+    tools; "changed_meanwhile" (409) when it is not as `expected` (see `version`); otherwise as
+    `hold`.
     """
     booker = booker_for(actor, booking)
     demand_override(actor, override)
     span = Interval(starts_at, ends_at)
     return claiming(
-        lambda: _change(actor, booking, target, span, override),
+        lambda: _change(actor, booking, target, span, override, expected),
         actor=booker,
         target=target,
         span=span,
@@ -142,12 +145,18 @@ def answers_of(booking: Booking) -> Answers:
 
 
 def _change(
-    actor: User, booking: Booking, target: Target, span: Interval, override: Override | None
+    actor: User,
+    booking: Booking,
+    target: Target,
+    span: Interval,
+    override: Override | None,
+    expected: str,
 ) -> Booking:
     # Old and new tools in one go: locked one after the other, two changes could wait in a circle.
     before_ids = list(booking.allocations.values_list("tool_id", flat=True))
     locked = line.lock([*before_ids, *target.tool_ids()])
     moved, old_tools = line.lock_booking(actor, booking)
+    demand_unchanged(moved, [tool.pk for tool in old_tools], expected)
     now = timezone.now()
     demand_changeable(moved, now)
     signals.moving.send(sender=Booking, booking=moved, actor=actor)

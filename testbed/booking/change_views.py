@@ -20,6 +20,7 @@ from testbed.booking.override import aside, demand_override
 from testbed.booking.place import target_of
 from testbed.booking.rules import refusing
 from testbed.booking.slots import find_slots, nearest
+from testbed.booking.version import version_of
 from testbed.booking.views import SHOWN_SLOTS, by_day, own_bookings
 from testbed.people.visitor import person
 from testbed.refusals import Refusal
@@ -69,6 +70,7 @@ def _confirm(
         starts_at=span.start,
         ends_at=span.end,
         override=overriding(request),
+        expected=request.POST.get("expected", ""),
     )
     messages.success(request, _("Changed. This page shows what happens next."))
     return redirect("booking", pk=moved.pk)
@@ -83,6 +85,7 @@ def _check(request: HttpRequest, booking: Booking, target: Target, span: Interva
         return _show_refused(request, booking, target, span, seen=seen)
     context = {
         "booking": booking,
+        "version": version_of(booking, (claim.tool_id for claim in booking.allocations.all())),
         "target": target,
         "span": span,
         "preview": seen,
