@@ -9,6 +9,7 @@ from __future__ import annotations
 from calendar import monthrange
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.utils import timezone
@@ -37,7 +38,8 @@ TIDY = 15
 class Zoom:
     """A scale: how many days, a column's minutes, which hours are written (0: none).
 
-    legible: a block of fewer minutes is too narrow for words; they are read aloud all the same.
+    legible, timed: a block of fewer minutes is too narrow for words, or for its time below them;
+    they are read aloud all the same.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Zoom:
     column: int
     hours_between_marks: int
     legible: int
+    timed: int
 
     @property
     def columns(self) -> int:
@@ -56,9 +59,9 @@ class Zoom:
 
 
 ZOOMS = {
-    "day": Zoom("day", days=1, column=15, hours_between_marks=1, legible=40),
-    "week": Zoom("week", days=7, column=30, hours_between_marks=4, legible=150),
-    "month": Zoom("month", days=31, column=120, hours_between_marks=0, legible=840),
+    "day": Zoom("day", days=1, column=15, hours_between_marks=1, legible=40, timed=45),
+    "week": Zoom("week", days=7, column=30, hours_between_marks=4, legible=150, timed=240),
+    "month": Zoom("month", days=31, column=120, hours_between_marks=0, legible=840, timed=1440),
 }
 
 
@@ -136,11 +139,11 @@ def place(blocks: Sequence[Block], frame: Frame) -> list[Piece]:
     """
     pieces: list[Piece] = []
     width, columns, most = frame.zoom.column, frame.zoom.columns, frame.zoom.minutes
-    beginning, free_from = frame.start, 0
+    beginning, free_from = int(frame.start.timestamp()), 0
     for block in blocks:
-        a = max(int((block.starts_at - beginning).total_seconds()) // 60, 0)
+        a = max((int(block.starts_at.timestamp()) - beginning) // 60, 0)
         # An end within a minute reaches to that minute's end.
-        z = min(-int((beginning - block.ends_at).total_seconds() // 60), most)
+        z = min(-((beginning - ceil(block.ends_at.timestamp())) // 60), most)
         first = max(a // width, free_from)
         last = min(max(-(-z // width), first + 1), columns)
         if first < last:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, OuterRef, Q
@@ -135,10 +135,10 @@ def timeline(
     found = Allocation.objects.claiming(now).between(start, start + timedelta(days=days))
     if codes:
         found = found.filter(tool_id__in=list(blocks))
-    for row in found.order_by("starts_at").values_list(*COLUMNS):
-        claim = Claim._make(row)
+    eyes = Eyes.of(viewer)
+    for claim in map(Claim._make, found.order_by("starts_at").values_list(*COLUMNS)):
         if claim.tool in blocks:
-            blocks[claim.tool].append(block(claim, viewer))
+            blocks[claim.tool].append(seen_by(eyes, claim))
     prime = _prime(tools)
     return [Row(tool, blocks[tool.pk], loaded(tool, viewer), prime(tool)) for tool in tools]
 
@@ -223,24 +223,42 @@ def _prime(tools: Sequence[Any]) -> Callable[[Tool], Prime | None]:
     return of
 
 
+class Eyes(NamedTuple):
+    """Who looks, as plain values: asking a request's user a thousand times costs more than SQL."""
+
+    is_staff: bool
+    company: int | None
+    is_korean: bool
+
+    @classmethod
+    def of(cls, viewer: User) -> Self:
+        return cls(viewer.is_staff_member, viewer.company_id, get_language() == "ko")
+
+
 def block(claim: Claim, viewer: User) -> Block:
     """What `viewer` may know of a claim."""
+    return seen_by(Eyes.of(viewer), claim)
+
+
+def seen_by(eyes: Eyes, claim: Claim) -> Block:
+    """What these eyes may see of a claim."""
     kind, starts_at, ends_at = claim.kind, claim.starts_at, claim.ends_at
     if claim.booking is None:
-        return Block(OF_KIND.get(kind, "maintenance"), starts_at, ends_at, note=_why(claim, viewer))
-    if not viewer.is_staff_member and claim.company != viewer.company_id:
+        return Block(OF_KIND.get(kind, "maintenance"), starts_at, ends_at, None, _why(claim, eyes))
+    if not eyes.is_staff and claim.company != eyes.company:
         return Block("busy", starts_at, ends_at)
     kind = OF_STATE.get(claim.state or "", "own")
-    return Block(kind, starts_at, ends_at, claim.booking, _note(claim, viewer), claim.cell or "")
+    return Block(kind, starts_at, ends_at, claim.booking, _note(claim, eyes), claim.cell or "")
 
 
-def _why(claim: Claim, viewer: User) -> str:
+def _why(claim: Claim, eyes: Eyes) -> str:
     """The public reason; a note is the staff's own."""
-    reason = claim.reason_ko if get_language() == "ko" else claim.reason_en
-    return " · ".join(filter(None, (reason, claim.note if viewer.is_staff_member else "")))
+    reason = claim.reason_ko if eyes.is_korean else claim.reason_en
+    return " · ".join(filter(None, (reason, claim.note if eyes.is_staff else "")))
 
 
-def _note(claim: Claim, viewer: User) -> str:
-    company = claim.company_ko if get_language() == "ko" else claim.company_en
-    names = (company if viewer.is_staff_member else "", claim.lot or number_of(claim.booking))
-    return " · ".join(filter(None, names))
+def _note(claim: Claim, eyes: Eyes) -> str:
+    name = claim.lot or number_of(claim.booking)
+    if not eyes.is_staff:
+        return name
+    return f"{claim.company_ko if eyes.is_korean else claim.company_en} · {name}"

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from django.urls import reverse
-from django.utils.html import escape
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -78,7 +78,7 @@ class Sheet:
 
     @cached_property
     def words(self) -> dict[str, str]:
-        return {kind: escape(word) for kind, word in KINDS.items()}
+        return {kind: escape(str(word)) for kind, word in KINDS.items()}
 
     @cached_property
     def day_names(self) -> list[str]:
@@ -173,8 +173,9 @@ class Sheet:
         """A block; a link for who may open it, with what the script needs to move it."""
         hours, word = self.hours(piece), self.word(block)
         inside = f"<b>{word}</b><span>{hours}</span>"
-        tiny = " tiny" if piece.z - piece.a < self.frame.zoom.legible else ""
-        head = f'<li class="s{piece.start} n{piece.span} claim claim--{block.kind}{tiny}">'
+        length, zoom = piece.z - piece.a, self.frame.zoom
+        fits = "" if length >= zoom.timed else " brief" if length >= zoom.legible else " tiny"
+        head = f'<li class="s{piece.start} n{piece.span} claim claim--{block.kind}{fits}">'
         said = f'title="{word}, {hours}" data-a="{piece.a}" data-z="{piece.z}"'
         url = self.url(block)
         if not url:
@@ -201,7 +202,7 @@ class Sheet:
 
     def lines(self, row: Row) -> Iterator[str]:
         """The row of a tool as lines of a table: day, hours, what."""
-        name, code, last = escape(row.tool), row.tool.code, ""
+        name, code, last = escape(str(row.tool)), row.tool.code, ""
         for piece in self.pieces(row):
             day, hours = self.day(piece), self.hours(piece)
             shown, last = ("" if day == last else day), day
