@@ -45,6 +45,24 @@ PEOPLE_AND_TIME = (
         "시설 담당자가 예약이나 레시피를 허락하는 것.",
     ),
     Term(
+        "re-confirmation",
+        "재확인",
+        "Saying again, some time before the start, that one comes; else the time is released.",
+        "시작 전 정해진 기간에 오겠다고 다시 확인하는 것. 하지 않으면 시간이 해제됨.",
+    ),
+    Term(
+        "no-show",
+        "미방문",
+        "Nobody came within the minutes that the rules allow; the rest of the time is released.",
+        "규정한 시간 안에 아무도 오지 않은 것. 남은 시간이 해제됨.",
+    ),
+    Term(
+        "late cancellation",
+        "늦은 취소",
+        "Giving a booking back when that has its price: a fee, or time that counts as used.",
+        "비용이나 사용한 것으로 남는 시간이 생기는 때에 예약을 취소하는 것.",
+    ),
+    Term(
         "requested test",
         "의뢰 시험",
         "The facility runs the test and may issue a test report.",
