@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from testbed.booking import line
+from testbed.booking.intervals import Interval
 from testbed.booking.models import Allocation, Booking, BookingState
 from testbed.people import journal
 from testbed.people.permissions import demand
@@ -36,7 +37,7 @@ def finish(*, actor: User, booking: Booking) -> Booking:
 
 
 def _finish(actor: User, booking: Booking) -> Booking:
-    live, _tools = line.lock_booking(actor, booking)
+    live, tools = line.lock_booking(actor, booking)
     now = timezone.now()
     if not is_running(live, now):
         raise Refusal(
@@ -48,6 +49,7 @@ def _finish(actor: User, booking: Booking) -> Booking:
     live.ends_at = now
     live.save(update_fields=["ends_at"])
     Allocation.objects.filter(booking=live, live=True).update(ends_at=now)
+    line.tell_on_commit([(tool.pk, Interval(now, planned)) for tool in tools], freed=True)
     journal.record(
         actor=actor,
         action="booking.finished",

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from testbed.ops.demo import closures, floor, people, recipes, week
+from testbed.ops.demo import closures, floor, people, recipes, services, waits, week
 
 
 class Command(BaseCommand):
@@ -18,10 +18,10 @@ class Command(BaseCommand):
             closures.load()
             signer = cast["process@testbed.example"]
             recipes.load(author=cast["author@testbed.example"], signer=signer)
-            week.load(
-                people={name.partition("@")[0]: user for name, user in cast.items()},
-                approver=signer,
-            )
+            services.load()
+            people_by_name = {name.partition("@")[0]: user for name, user in cast.items()}
+            week.load(people=people_by_name, approver=signer)
+            waits.load(people=people_by_name)
         self.stdout.write("데모 로그인 · Demo sign-ins")
         for person in people.CAST:
             self.stdout.write(f"{person.email:30s} {people.PASSWORD}   {person.role.value}")
