@@ -153,7 +153,7 @@ def _rule(code: str) -> Rule:
 
 
 def _locked(setting: RuleSetting, now: datetime) -> RuleSetting:
-    old = RuleSetting.objects.select_for_update().filter(pk=setting.pk).first()
+    old = RuleSetting.objects.select_for_update(of=("self",)).filter(pk=setting.pk).first()
     if old is None or (old.effective_until is not None and old.effective_until <= now):
         raise Refusal(
             "setting_over",

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from datetime import time
 
-from testbed.booking.models import RuleSetting
 from testbed.material.models import Carrier
 from testbed.ops import fab
-from testbed.ops.demo import holidays
+from testbed.ops.demo import holidays, rules
 from testbed.ops.embedded import data_folder
 from testbed.tools import states
 from testbed.tools.models import Area, Cell, ContaminationClass, E10State, Tool
@@ -60,34 +59,6 @@ SPECS = (
          150_000, DAY, "PRB-8001"),
 )  # fmt: skip
 
-# A demo facility lets a slot start at once, so that the sample job can run now.
-RULES: dict[str, dict[str, int]] = {
-    "lead_time": {"minutes": 0},
-    "not_past": {"grace_minutes": 1},
-    "grid": {"minutes": 1},
-    "horizon": {"days": 30},
-    "minimum_length": {"minutes": 10},
-}
-
-
-@dataclass(frozen=True)
-class Own:
-    """A rule that the tools of some areas have for themselves."""
-
-    code: str
-    areas: tuple[Area, ...]
-    parameters: dict[str, int | bool]
-
-
-# The tools that work by day rest on holidays; their limits leave the demo's week room.
-DAY_AREAS = (A.ETCH, A.DEPOSITION, A.PLANAR, A.WET, A.TEST)
-GROUP_RULES = (
-    Own("holidays", DAY_AREAS, {}),
-    Own("company_hours_week", DAY_AREAS, {"hours": 48}),
-    Own("throughput", (A.ETCH, A.DEPOSITION, A.PLANAR), {"wafers_per_hour": 25}),
-    Own("use_mode", (A.DEPOSITION,), {"self_operated": False}),
-)
-
 
 def load() -> None:
     """Make what is missing; refresh what depends on this machine (VISA resources)."""
@@ -107,15 +78,7 @@ def load() -> None:
         Carrier.objects.get_or_create(
             code=f"FOUP-{number:02d}", defaults={"contamination_class": C.FEOL}
         )
-    for code, parameters in RULES.items():
-        RuleSetting.objects.get_or_create(
-            code=code, tool=None, cell=None, area="", defaults={"parameters": parameters}
-        )
-    for rule in GROUP_RULES:
-        for area in rule.areas:
-            RuleSetting.objects.get_or_create(
-                code=rule.code, area=area, defaults={"parameters": rule.parameters}
-            )
+    rules.load()
     holidays.seed(HOLIDAY_YEARS)
 
 
