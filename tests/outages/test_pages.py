@@ -201,3 +201,19 @@ def test_supplies_of_the_building(
     assert (found.name_en, found.tools.count()) == ("UPW", 0)
     assert sign_in(technician).get("/utilities/").status_code == 200
     assert sign_in(technician).post("/utilities/", new).status_code == 403
+
+
+def test_home_and_the_booking_show_what_was_moved(
+    sign_in: SignIn, administrator: User, alice: User, charlie: User, cd_sem: Tool
+) -> None:
+    booking = book(alice, cd_sem, 10)
+    asked = terms(cd_sem)
+    announce(actor=administrator, terms=asked, fates=suggested(administrator, asked))
+    row = Rebooking.objects.get()
+    accept = f'action="/rebookings/{row.pk}/accept/"'
+    company = sign_in(alice)
+    assert accept in company.get("/").content.decode()
+    assert accept in company.get(f"/bookings/{booking.pk}/").content.decode()
+    assert accept not in sign_in(charlie).get("/").content.decode()
+    company.post(f"/rebookings/{row.pk}/accept/")
+    assert accept not in company.get("/").content.decode()
