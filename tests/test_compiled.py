@@ -1,0 +1,72 @@
+"""Statements that are compiled once give what their querysets give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from testbed.compiled import Among, Statement, insert, text, whole
+from testbed.people.models import Company, JournalEntry, User
+from testbed.tools.models import Tool
+
+
+def test_model_objects_with_their_related_ones(alice: User, charlie: User) -> None:
+    statement: Statement[User] = Statement(
+        lambda: User.objects.select_related("company").filter(email=text("email"))
+    )
+    for user in (alice, charlie, alice):
+        with CaptureQueriesContext(connection) as captured:
+            [found] = statement(email=user.email)
+            assert found == user
+            assert found.company == user.company
+        assert len(captured) == 1
+        assert "people_user" in captured[0]["sql"]
+    assert statement(email="nobody@nowhere.example") == []
+
+
+def test_tuples_and_a_list_of_keys(track: Tool, scanner: Tool, cd_sem: Tool) -> None:
+    statement: Statement[Any] = Statement(
+        lambda: Tool.objects.filter(Among("pk", "tools")).order_by("pk").values_list("pk", "code")
+    )
+    wanted = [cd_sem.pk, track.pk]
+    assert statement(tools=wanted) == [(track.pk, "track"), (cd_sem.pk, "cd_sem")]
+    assert statement(tools=[]) == []
+
+
+def test_annotations_come_with_the_object(scanner: Tool) -> None:
+    statement: Statement[Any] = Statement(lambda: Tool.objects.with_state().filter(pk=whole("pk")))
+    [found] = statement(pk=scanner.pk)
+    assert (found.state, found.code) == ("standby", "scanner")
+
+
+def test_a_slot_without_a_value_is_an_error(alice: User) -> None:
+    statement: Statement[User] = Statement(lambda: User.objects.filter(pk=whole("pk")))
+    with pytest.raises(KeyError):
+        statement()
+
+
+def test_inserted_objects_are_as_saved_ones(alice: User) -> None:
+    rows = [
+        JournalEntry(
+            actor=alice, company=alice.company, action="booking.placed", subject_kind="x",
+            subject_id=number, details={"won": number, "name": "가"},
+        )
+        for number in range(2)
+    ]  # fmt: skip
+    insert(rows)
+    for row in rows:
+        read = JournalEntry.objects.get(pk=row.pk)
+        assert (read.details, read.at, read.actor) == (row.details, row.at, alice)
+        assert not row._state.adding
+
+
+def test_a_constraint_still_speaks_as_django_does(company_a: Company) -> None:
+    twin = Company(
+        name_ko="가", name_en="a", business_number=company_a.business_number, sector="parts",
+        size_class="sme",
+    )  # fmt: skip
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert([twin])
