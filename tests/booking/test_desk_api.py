@@ -117,7 +117,7 @@ def test_submit_and_change_with_an_override(
     assert client.post(move, body(14), format="json").status_code == 422
     moved = client.post(move, body(14, override=override), format="json")
     assert moved.status_code == 200, moved.json()
-    assert moved.json()["overridden"] == ["minimum_length"]
+    assert moved.json()["overridden"] == ["minimum_length", "use_mode"]
 
 
 def test_ask_answer_and_the_order_of_the_desk(
