@@ -59,10 +59,11 @@ def test_a_body_in_parts_is_read_whole_and_the_answer_is_closed() -> None:
     closed: list[bool] = []
 
     def handler(environ: dict[str, Any], start: Any) -> HttpResponse:
-        answer = HttpResponse(environ["wsgi.input"].read(), status=201)
+        answer: Any = HttpResponse(environ["wsgi.input"].read(), status=201)
         answer._resource_closers.append(lambda: closed.append(True))
         start("201 Created", [("X-One", "1"), ("Set-Cookie", "a"), ("Set-Cookie", "b")])
-        return answer
+        made: HttpResponse = answer
+        return made
 
     head, body = asked(handler, b"one ", b"two")
     assert head["status"] == 201

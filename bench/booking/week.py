@@ -97,7 +97,7 @@ def place(facility: Facility, start: datetime, first: int, last: int) -> None:
     model = template(facility, start)
     given = {"starts_at": "begins", "ends_at": "begins + %(length)s::interval"}
     columns = [str(field.column) for field in model._meta.local_concrete_fields][1:]
-    values = {
+    values: dict[str, Any] = {
         "base": 1_000_000_000, "start": start, "every": EVERY, "length": LENGTH, "first": first,
         "last": last, "model": model.pk, "many": len(facility.tools),
         "tools": [tool.pk for tool in facility.tools],
@@ -117,6 +117,7 @@ def template(facility: Facility, start: datetime) -> Booking:
     from testbed.booking.models import Booking
 
     engineer = facility.engineers[-1]
+    assert engineer.company is not None
     return Booking.objects.create(
         company=engineer.company, booked_by=engineer, state="confirmed", starts_at=start,
         ends_at=start + LENGTH,
@@ -142,7 +143,7 @@ def readers(
     def api() -> None:
         answer = Client().get(
             "/api/v1/timeline/",
-            {"from": start.isoformat(), "days": 7},
+            {"from": start.isoformat(), "days": "7"},
             headers={"Authorization": f"Bearer {key}"},
         )
         rows = json.loads(answer.content)["rows"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -24,7 +25,12 @@ def test_the_second_of_two_who_saw_the_same_is_told(alice: User, cd_sem: Tool) -
         actor=alice, target=target, starts_at=tomorrow(5), ends_at=tomorrow(6), answers=Answers()
     )
     seen = version_of(booking, [cd_sem.pk])
-    wish = {"actor": alice, "booking": booking, "target": target, "expected": seen}
+    wish: dict[str, Any] = {
+        "actor": alice,
+        "booking": booking,
+        "target": target,
+        "expected": seen,
+    }
     change(**wish, starts_at=tomorrow(7), ends_at=tomorrow(8))
     with pytest.raises(Refusal) as refused:
         change(**wish, starts_at=tomorrow(9), ends_at=tomorrow(10))
