@@ -13,7 +13,7 @@ from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from testbed.booking.hours import KST
-from testbed.booking.models import Booking, BookingState
+from testbed.booking.models import Booking, BookingState, Sharer
 from tests.e2e.pages import ALICE
 from tests.e2e.site import Site
 from tests.e2e.visits import LISTEN, Visitor
@@ -139,6 +139,10 @@ class Keyboard:
         self.tab_to(goal)
         self.page.keyboard.press("Enter")
 
+    def choose(self, select: Locator) -> None:
+        self.tab_to(select)
+        self.press("ArrowDown")
+
     def draw(self) -> None:
         """10:00 to 12:30 of a tool that opens at 9."""
         start = piece(self.page, self.tool, 540)
@@ -169,6 +173,9 @@ class Mouse:
     def go(self, goal: Locator) -> None:
         goal.click()
 
+    def choose(self, select: Locator) -> None:
+        select.select_option(index=1)
+
     def drag(self, from_minute: int, to_minute: int) -> None:
         bring_into_view(self.page)
         self.page.mouse.move(*x_of(self.page, self.tool, from_minute))
@@ -197,6 +204,9 @@ class Finger:
 
     def go(self, goal: Locator) -> None:
         goal.tap()
+
+    def choose(self, select: Locator) -> None:
+        select.select_option(index=1)
 
     def touch(self, kind: str, *points: tuple[float, float]) -> None:
         at = [{"x": x, "y": y} for x, y in points]
@@ -253,6 +263,16 @@ def test_from_finding_to_cancelling(name: str, opened: Open, site: Site) -> None
     hands.go(main.get_by_role("button", name="Confirm the change"))
     page.wait_for_url(f"**/bookings/{number}/")
     assert hour_of(stored(site, number)) == ("12:00", "14:30")
+    # share
+    hands.go(main.get_by_role("link", name="Share…"))
+    page.wait_for_url(f"**/bookings/{number}/share/")
+    hands.choose(main.get_by_label("Colleague"))
+    hands.go(main.get_by_role("button", name="Share", exact=True))
+    expect(main).to_contain_text("Bob shares the booking now.")
+    with site.data():
+        assert Sharer.objects.get(booking=number).user.name == "Bob"
+    hands.go(main.get_by_role("link", name="Back"))
+    page.wait_for_url(f"**/bookings/{number}/")
     # cancel
     hands.go(main.get_by_role("link", name="Cancel…"))
     page.wait_for_url(f"**/bookings/{number}/cancel/")
