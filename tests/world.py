@@ -48,6 +48,8 @@ from testbed.process.models import Operation, Recipe, RecipeVersion, Route
 from testbed.runs.models import Run, RunWafer, Step, Traveler
 from testbed.runs.states import RunState
 from testbed.runs.store import keep
+from testbed.services.models import Module, Order
+from testbed.services.order import price_of
 from testbed.tools.models import Capability, Qualification, Tool
 from testbed.waiting.models import Offer, Watch, Wish, WishState
 
@@ -76,6 +78,7 @@ class World:
     pool: Pool
     bundle: Bundle
     capability: Capability
+    order: Order
 
     def arguments(self, name: str) -> dict[str, Any]:
         """Values for the path arguments of the route called `name`."""
@@ -109,6 +112,9 @@ class World:
             "wish": self.wish,
             "offer": self.offer,
             "watch": self.watch,
+            "service_order": self.order,
+            "finish_order": self.order,
+            "service": self.order.module,
             "bundle": self.bundle,
             "capability": self.capability,
             "recipe": self.recipe,
@@ -204,12 +210,21 @@ def _closure(booking: Booking, by: User, tool: Tool) -> None:
     )  # fmt: skip
 
 
-def _own_bundle(user: User, tool: Tool) -> tuple[Bundle, Capability]:
-    """A chain of the company's, and something that the tool can do."""
+def _own_bundle(user: User, tool: Tool, route: Route) -> tuple[Bundle, Capability, Order]:
+    """A chain of the company's, what the tool can do, and an order of a module."""
     able = Capability.objects.create(code="cd-10", name_ko="CD 10 nm", name_en="CD 10 nm")
     able.tools.add(tool)
     kind = BundleKind.ROUTE
-    return Bundle.objects.create(kind=kind, company=user.company, booked_by=user), able
+    bundle = Bundle.objects.create(kind=kind, company=user.company, booked_by=user)
+    module = Module.objects.create(
+        code="cd", name_ko="CD", name_en="CD", description_ko="CD", description_en="CD",
+        route=route, price_won=1_000, turnaround_days=3,
+    )  # fmt: skip
+    order = Order.objects.create(
+        module=module, company=user.company, ordered_by=user, bundle=bundle, wafer_count=1,
+        quote=price_of(module), promised_at=timezone.now(),
+    )  # fmt: skip
+    return bundle, able, order
 
 
 def make_wish(user: User, tool: Tool, held: Booking) -> tuple[Wish, Offer, Watch]:
@@ -290,5 +305,5 @@ def world(alice: User, technician: User, process_engineer: User, cd_sem: Tool) -
     )
     return World(
         lot, version.recipe, version, booking, held, traveler, run, step, cd_sem, calendar,
-        notice, wish, offer, watch, question, pool, *_own_bundle(alice, cd_sem),
+        notice, wish, offer, watch, question, pool, *_own_bundle(alice, cd_sem, route),
     )  # fmt: skip

@@ -56,10 +56,14 @@ class NewVersionSerializer(serializers.Serializer[Any]):
 
 class OperationSerializer(serializers.ModelSerializer[Operation]):
     recipe = serializers.CharField(source="recipe.code")
+    capability = serializers.CharField(source="capability.code", allow_null=True, default=None)
 
     class Meta:
         model = Operation
-        fields = ("position", "name_ko", "name_en", "tool_kind", "recipe", "is_measurement")
+        fields = (
+            "position", "name_ko", "name_en", "tool_kind", "recipe", "is_measurement",
+            "capability", "minutes", "minutes_per_wafer", "within_minutes",
+        )  # fmt: skip
 
 
 class RouteSerializer(serializers.ModelSerializer[Route]):
@@ -135,7 +139,9 @@ class RouteList(generics.ListAPIView[Route]):
     serializer_class = RouteSerializer
 
     def get_queryset(self) -> QuerySet[Route]:
-        return Route.objects.visible_to(self.request.user).prefetch_related("operations__recipe")
+        return Route.objects.visible_to(self.request.user).prefetch_related(
+            "operations__recipe", "operations__capability"
+        )
 
 
 _version = "recipes/<slug:code>/versions/<int:number>"

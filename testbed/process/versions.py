@@ -140,6 +140,12 @@ def _move(version: RecipeVersion, before: str, after: str, **changes: Any) -> No
 
 def _refuse_unless_runnable(tool_kind: str, body: Mapping[str, Any]) -> None:
     """Ask the tool's own program what is wrong with the recipe."""
+    if tool_kind not in TOOLS:
+        raise Refusal(
+            "run_by_hand",
+            _("This tool is run by hand: it takes no settings from here."),
+            status=422,
+        )
     problems = TOOLS[tool_kind].program.problems(body)
     if not problems:
         return

@@ -105,7 +105,7 @@ def recipe(request: HttpRequest, code: str) -> HttpResponse:
                 (version, json.dumps(version.body, indent=2, ensure_ascii=False))
                 for version in found.versions.select_related("written_by", "approved_by")
             ],
-            "may_write": is_own and may(request.user, "write_recipe"),
+            "may_write": is_own and found.tool_kind in TOOLS and may(request.user, "write_recipe"),
             "may_approve": may(request.user, "approve_recipe"),
         },
     )
@@ -132,6 +132,9 @@ def new_recipe(request: HttpRequest) -> HttpResponse:
 def new_version(request: HttpRequest, code: str) -> HttpResponse:
     demand(request.user, "write_recipe")
     found = get_object_or_404(Recipe.objects.visible_to(request.user), code=code)
+    if found.tool_kind not in TOOLS:
+        # Run by hand: such a tool takes no settings from here.
+        raise Http404
     newest = found.versions.order_by("-number").first()
     form = VersionForm(request.POST or None, initial={"body": newest.body if newest else {}})
     if request.method == "POST" and form.is_valid():

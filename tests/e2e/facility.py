@@ -11,9 +11,10 @@ from typing import Any
 from django.utils import timezone
 
 from testbed.booking.models import Allocation, AllocationKind, Booking, BookingState, RuleSetting
+from testbed.booking.route_place import chosen
 from testbed.material.models import Lot
 from testbed.material.register import register
-from testbed.ops.demo import closures, floor, people, recipes
+from testbed.ops.demo import closures, floor, people, recipes, services
 from testbed.outages.announce import announce
 from testbed.outages.models import Fate, OutageKind, Repeat, Scope, Utility
 from testbed.outages.plan import look
@@ -25,6 +26,8 @@ from testbed.process import versions
 from testbed.process.models import Recipe
 from testbed.runs.models import Run, Traveler
 from testbed.runs.states import RunState
+from testbed.services.models import Module
+from testbed.services.order import find_offers, order
 from testbed.tools import states
 from testbed.tools.models import E10State, Tool
 from tests.runs.floor import lay, simulated_fab
@@ -54,6 +57,8 @@ class Facility:
     poolable_booking: int
     pool: int
     recipe: str
+    service_order: int
+    bundle: int
     rule_setting: int
 
 
@@ -62,6 +67,7 @@ def build(folder: Path) -> Facility:
     cast = people.load()
     floor.load()
     recipes.load(author=cast["author@testbed.example"], signer=cast["process@testbed.example"])
+    services.load()
     alice, technician = cast["alice@gaon.example"], cast["technician@testbed.example"]
     process_engineer = cast["process@testbed.example"]
     tools = {kind: _tool(kind, code) for kind, code in KINDS.items()}
@@ -113,6 +119,7 @@ def _waiting(alice: User, lot: Lot, route: Any, process_engineer: User) -> dict[
         "held_booking": held.pk,
         **_pools(alice, arriving, route),
         **_closure(alice),
+        **_service(alice),
     }
 
 
@@ -138,6 +145,17 @@ def _closure(alice: User) -> dict[str, int]:
         "rebooking": outage.rebookings.get(booking=moved).pk,
         "offered": outage.rebookings.get(booking=offered).pk,
     }
+
+
+def _service(alice: User) -> dict[str, int]:
+    """An order of a module: a chain of two steps with a promise."""
+    module, start = Module.objects.get(code="film-particles"), timezone.now() + timedelta(days=5)
+    found = find_offers(
+        actor=alice, module=module, wafers=2, start=start, end=start + timedelta(days=12), limit=1
+    )
+    steps = chosen(found.offers[0].combination)
+    placed = order(actor=alice, module=module, wafers=2, steps=steps)
+    return {"service_order": placed.pk, "bundle": placed.bundle_id}
 
 
 def _pools(alice: User, lot: Lot, route: Any) -> dict[str, int]:

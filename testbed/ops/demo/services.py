@@ -1,0 +1,162 @@
+"""What the demo's tools can do, two more routes, and the three service modules."""
+
+from dataclasses import dataclass
+
+from testbed.booking.models import WishedDocument
+from testbed.ops.demo.recipes import ROUTE
+from testbed.process.models import Operation, Recipe, Route
+from testbed.services.models import Module
+from testbed.tools.models import Capability, Tool
+
+CAPABILITIES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("arf-38", "ArF 액침 노광 38 nm 이하", "ArF immersion exposure ≤ 38 nm", ("scanner",)),
+    (
+        "metal-etch",
+        "금속·산화막 건식 식각",
+        "Dry etch of metal and oxide",
+        ("etch-ox", "etch-poly"),
+    ),
+    ("film-10", "박막 두께 측정 0.1 nm", "Film thickness to 0.1 nm", ("film",)),
+    ("particles-40", "40 nm 파티클 검사", "Particles from 40 nm", ("particles",)),
+    ("cd-10", "CD 측정 10 nm까지", "CD down to 10 nm", ("cd-sem",)),
+)
+# Minutes without wafers, minutes a wafer, queue-time limit; for the litho route as recipes lay it.
+LITHO_TIMES = {1: (6, 2, None), 2: (10, 4, 60), 3: (6, 2, 60), 4: (10, 4, 240)}
+
+
+@dataclass(frozen=True)
+class Laid:
+    """An operation of a demo route; the tools for it are run by hand, so its recipe is a title."""
+
+    name_ko: str
+    name_en: str
+    kind: str
+    recipe: str
+    minutes: int
+    per_wafer: int
+    within: int | None = None
+    capability: str = ""
+    is_measurement: bool = False
+
+
+ROUTES: tuple[tuple[str, str, str, tuple[Laid, ...]], ...] = (
+    (
+        "etch-cd",
+        "금속 식각과 CD",
+        "Metal etch and CD",
+        (
+            Laid("식각", "Etch", "etcher", "metal-etch", 30, 10, capability="metal-etch"),
+            Laid("CD 측정", "Measure CD", "cd_sem", "arf-cd", 10, 4, 240, "cd-10", True),
+        ),
+    ),
+    (
+        "film-check",
+        "박막과 파티클 확인",
+        "Film and particle check",
+        (
+            # Clean tools first: a wafer never goes back to a cleaner one.
+            Laid("파티클 검사", "Inspect particles", "particles", "particles-40", 15, 5, None,
+                 "particles-40", True),
+            Laid("두께 측정", "Measure thickness", "film", "film-49", 15, 3, 1440, "film-10", True),
+        ),
+    ),
+)  # fmt: skip
+RECIPES = (
+    ("metal-etch", "Metal etch (run by hand)", "etcher"),
+    ("film-49", "Film thickness, 49 sites (run by hand)", "film"),
+    ("particles-40", "Particles from 40 nm (run by hand)", "particles"),
+)
+MODULES = (
+    {
+        "code": "arf-resist-5",
+        "name_ko": "ArF 레지스트 평가, 웨이퍼 5장",
+        "name_en": "ArF resist evaluation, 5 wafers",
+        "description_ko": "도포, 초점·노광량 매트릭스 노광, 현상 후 CD를 측정하여 "
+        "공정 창을 드립니다.",
+        "description_en": "Coat, expose a focus–exposure matrix, develop and measure CD; you get "
+        "the process window.",
+        "route": ROUTE,
+        "wafers_min": 5,
+        "wafers_max": 5,
+        "price_won": 4_500_000,
+        "turnaround_days": 5,
+        "document": WishedDocument.TEST_REPORT,
+    },
+    {
+        "code": "etch-cd-3",
+        "name_ko": "금속 식각과 CD, 웨이퍼 3장",
+        "name_en": "Metal etch and CD, 3 wafers",
+        "description_ko": "금속막을 식각하고 네 시간 안에 CD를 측정합니다.",
+        "description_en": "Etches a metal film and measures CD within four hours.",
+        "route": "etch-cd",
+        "wafers_min": 1,
+        "wafers_max": 3,
+        "price_won": 1_200_000,
+        "turnaround_days": 4,
+        "document": WishedDocument.DATA,
+    },
+    {
+        "code": "film-particles",
+        "name_ko": "박막과 파티클 확인",
+        "name_en": "Film and particle check",
+        "description_ko": "박막 두께와 파티클을 확인하여 측정 데이터를 드립니다.",
+        "description_en": "Checks film thickness and particles; you get the measured data.",
+        "route": "film-check",
+        "wafers_min": 1,
+        "wafers_max": 10,
+        "price_won": 600_000,
+        "turnaround_days": 3,
+        "document": WishedDocument.DATA,
+    },
+)
+
+
+def load() -> None:
+    """Make what is missing; needs the tools and the litho route."""
+    able = {code: _capability(code, ko, en, tools) for code, ko, en, tools in CAPABILITIES}
+    for code, title, kind in RECIPES:
+        Recipe.objects.get_or_create(code=code, defaults={"title": title, "tool_kind": kind})
+    for position, (minutes, each, within) in LITHO_TIMES.items():
+        Operation.objects.filter(route__code=ROUTE, position=position).update(
+            minutes=minutes, minutes_per_wafer=each, within_minutes=within
+        )
+    for code, ko, en, operations in ROUTES:
+        _route(code, ko, en, operations, able)
+    for values in MODULES:
+        route = Route.objects.get(code=values["route"])
+        Module.objects.get_or_create(code=values["code"], defaults={**values, "route": route})
+
+
+def _capability(code: str, name_ko: str, name_en: str, tools: tuple[str, ...]) -> Capability:
+    found, made = Capability.objects.get_or_create(
+        code=code, defaults={"name_ko": name_ko, "name_en": name_en}
+    )
+    if made:
+        found.tools.set(Tool.objects.filter(code__in=tools))
+    return found
+
+
+def _route(
+    code: str, name_ko: str, name_en: str, operations: tuple[Laid, ...],
+    able: dict[str, Capability],
+) -> None:  # fmt: skip
+    route, made = Route.objects.get_or_create(
+        code=code, defaults={"name_ko": name_ko, "name_en": name_en}
+    )
+    if made:
+        Operation.objects.bulk_create(
+            Operation(
+                route=route,
+                position=position,
+                name_ko=laid.name_ko,
+                name_en=laid.name_en,
+                tool_kind=laid.kind,
+                recipe=Recipe.objects.get(code=laid.recipe),
+                is_measurement=laid.is_measurement,
+                capability=able.get(laid.capability),
+                minutes=laid.minutes,
+                minutes_per_wafer=laid.per_wafer,
+                within_minutes=laid.within,
+            )
+            for position, laid in enumerate(operations, start=1)
+        )
