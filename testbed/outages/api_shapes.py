@@ -47,10 +47,30 @@ class DayField(serializers.DateField):
         return day
 
 
+class WordsField(serializers.CharField):
+    """Text, and nothing that could be made into text."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        words: str = super().to_internal_value(data)
+        return words
+
+
+class CodeField(serializers.SlugField):
+    """A code: letters, digits, hyphens and underscores, never a number."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        code: str = super().to_internal_value(data)
+        return code
+
+
 class ToolCodesField(serializers.ListField):
     """Codes of tools; unknown ones are named."""
 
-    child = serializers.CharField(max_length=20)
+    child = WordsField(max_length=20)
 
     def to_internal_value(self, data: Any) -> list[Tool]:
         codes = super().to_internal_value(data)
@@ -81,12 +101,12 @@ class TermsSerializer(serializers.Serializer[Any]):
     scope = serializers.ChoiceField(choices=Scope.choices)
     tools = ToolCodesField(required=False, max_length=200)
     area = serializers.ChoiceField(choices=Area.choices, required=False)
-    utility = serializers.SlugField(required=False, max_length=20)
+    utility = CodeField(required=False, max_length=20)
     starts_at = MomentField()
     ends_at = MomentField()
-    reason_ko = serializers.CharField(max_length=LONGEST_REASON)
-    reason_en = serializers.CharField(max_length=LONGEST_REASON)
-    note = serializers.CharField(required=False, allow_blank=True, max_length=LONGEST_NOTE)
+    reason_ko = WordsField(max_length=LONGEST_REASON)
+    reason_en = WordsField(max_length=LONGEST_REASON)
+    note = WordsField(required=False, allow_blank=True, max_length=LONGEST_NOTE)
     repeat = serializers.ChoiceField(choices=Repeat.choices, default=Repeat.ONCE)
     every = serializers.IntegerField(min_value=1, max_value=EVERY_MOST, default=1)
     weekdays = serializers.ListField(
@@ -163,6 +183,7 @@ class OutageSerializer(serializers.ModelSerializer[Outage]):
     tools: serializers.Field[Any, Any, Any, Any] = serializers.SlugRelatedField(
         slug_field="code", many=True, read_only=True
     )
+    area = serializers.CharField(allow_blank=True, help_text="of the scope area; else empty")
     utility = serializers.CharField(source="utility.code", allow_null=True, default=None)
     times = serializers.SerializerMethodField()
     announced_at = serializers.DateTimeField(source="created_at")
@@ -246,10 +267,10 @@ class UtilitySerializer(serializers.ModelSerializer[Utility]):
 
 
 class UtilityChangeSerializer(serializers.Serializer[Any]):
-    name_ko = serializers.CharField(max_length=60)
-    name_en = serializers.CharField(max_length=60)
+    name_ko = WordsField(max_length=60)
+    name_en = WordsField(max_length=60)
     tools = ToolCodesField(max_length=200)
 
 
 class NewUtilitySerializer(UtilityChangeSerializer):
-    code = serializers.SlugField(max_length=20)
+    code = CodeField(max_length=20)
