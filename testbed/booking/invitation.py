@@ -52,19 +52,19 @@ def _names(tools: Sequence[Tool], language: str) -> str:
         return ", ".join(str(tool) for tool in tools)
 
 
-def draw(data: dict[str, Any]) -> Attachment:
-    """The .ics file of what `invitation` kept, in the active language."""
+def draw(data: dict[str, Any], address: str) -> Attachment:
+    """The .ics file of what `invitation` kept, for this mail address, in the active language."""
     calendar = Calendar()
     calendar.add("prodid", "-//12-inch testbed//bookings//EN")
     calendar.add("version", "2.0")
     calendar.add("method", data["method"])
-    calendar.add_component(_event(data))
+    calendar.add_component(_event(data, address))
     calendar.add_missing_timezones()
     mime = f"text/calendar; method={data['method']}; charset=utf-8"
     return Attachment(f"{number_of(data['booking'])}.ics", mime, bytes(calendar.to_ical()))
 
 
-def _event(data: dict[str, Any]) -> Event:
+def _event(data: dict[str, Any], address: str) -> Event:
     at = datetime.fromisoformat(data["at"])
     is_cancelled = data["method"] == CANCEL
     state = BookingState(data["state"])
@@ -78,11 +78,20 @@ def _event(data: dict[str, Any]) -> Event:
     event.add("description", _("Booking %(number)s") % {"number": number_of(data["booking"])})
     event.add("url", f"{settings.SITE_URL}/bookings/{data['booking']}/")
     event.add("organizer", vCalAddress(f"mailto:{settings.DEFAULT_FROM_EMAIL}"))
+    event.add("attendee", _attendee(address))
     event.add("status", "CANCELLED" if is_cancelled else _status(state))
     event.add("transp", "TRANSPARENT" if is_cancelled else "OPAQUE")
     event.add("sequence", sequence(data["booking"], at))
     event.add("dtstamp", at)
     return event
+
+
+def _attendee(address: str) -> vCalAddress:
+    """Who gets the entry; nobody waits for an answer."""
+    attendee = vCalAddress(f"mailto:{address}")
+    attendee.params["PARTSTAT"] = "ACCEPTED"
+    attendee.params["RSVP"] = "FALSE"
+    return attendee
 
 
 def _status(state: BookingState) -> str:

@@ -45,22 +45,22 @@ class Drawn:
         return {"maker": self.maker, "data": self.data}
 
 
-Maker = Callable[[dict[str, Any]], Attachment | None]
+Maker = Callable[[dict[str, Any], str], Attachment | None]
 MAKERS: dict[str, Maker] = {}
 
 
 def register(name: str, maker: Maker) -> None:
-    """Let `maker(data)` draw the enclosures called `name`; None encloses nothing."""
+    """Let `maker(data, address)` draw the enclosures called `name`; None encloses nothing."""
     MAKERS[name] = maker
 
 
-def opened(rows: list[dict[str, Any]]) -> list[Attachment]:
-    """The files of a notice, drawn in the active language."""
-    found = (_open(row) for row in rows)
+def opened(rows: list[dict[str, Any]], address: str) -> list[Attachment]:
+    """The files of a notice to this mail address, drawn in the active language."""
+    found = (_open(row, address) for row in rows)
     return [one for one in found if one is not None]
 
 
-def _open(row: dict[str, Any]) -> Attachment | None:
+def _open(row: dict[str, Any], address: str) -> Attachment | None:
     if "maker" in row:
-        return MAKERS[row["maker"]](row["data"])
+        return MAKERS[row["maker"]](row["data"], address)
     return Attachment(row["name"], row["mime"], base64.b64decode(row["content"]))

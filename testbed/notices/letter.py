@@ -10,7 +10,6 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import translation
-from django.utils.html import format_html, linebreaks, urlize
 from django.utils.translation import gettext as _
 
 from testbed.notices.enclose import opened
@@ -41,9 +40,9 @@ def written(mail: Mail, notices: list[Notice]) -> EmailMultiAlternatives:
                 "Content-Language": mail.reader.language,
             },
         )
-        message.attach_alternative(_html(mail, text), "text/html")
+        message.attach_alternative(_html(mail, message.subject, text), "text/html")
         for notice in notices:
-            for file in opened(notice.attachments):
+            for file in opened(notice.attachments, mail.reader.email):
                 message.attach(_part(file))
     return message
 
@@ -64,13 +63,9 @@ def _text(mail: Mail, notices: list[Notice]) -> str:
     return render_to_string("notices/letter.txt", context).strip() + "\n"
 
 
-def _html(mail: Mail, text: str) -> str:
+def _html(mail: Mail, subject: str, text: str) -> str:
     """The same words; every paragraph and address of the plain text, nothing else."""
-    return format_html(
-        '<!doctype html><html lang="{}"><head><meta charset="utf-8"></head><body>{}</body></html>',
-        mail.reader.language,
-        linebreaks(urlize(text, autoescape=True)),
-    )
+    return render_to_string("notices/letter.html", {"mail": mail, "text": text, "subject": subject})
 
 
 def _part(file: Attachment) -> MIMEBase:

@@ -66,6 +66,7 @@ def events(user: User) -> list[Any]:
             if part.get_content_type() == "text/calendar":
                 calendar = Calendar.from_ical(part.get_payload(decode=True))
                 [event] = calendar.walk("VEVENT")
+                assert str(event["ATTENDEE"]) == f"mailto:{user.email}"
                 found.append((str(calendar["METHOD"]), str(event["UID"]), int(event["SEQUENCE"])))
     return found
 

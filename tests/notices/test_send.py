@@ -69,6 +69,8 @@ def test_a_notice_arrives_once_in_the_readers_language(
     for part in (plain, html):
         assert "만료됨" in part.get_content()
         assert "http://127.0.0.1:8000/bookings/42/" in part.get_content()
+    assert "<p>" in html.get_content()
+    assert '<a href="http://127.0.0.1:8000/bookings/42/"' in html.get_content()
     [calendar] = korean.iter_attachments()
     assert calendar.get_content_type() == "text/calendar"
     assert calendar.get_param("method") == "REQUEST"
@@ -216,7 +218,7 @@ WORDS = strategies.text(
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_name_adds_a_header(told: Told, alice: User, name: str, file: str) -> None:
     """Whatever stands in a name, the message has the headers of the product and no other."""
-    evil = f"{name}\r\nBcc: all@nuri.example\n\nbody"
+    evil = f"<b>{name}\r\nBcc: all@nuri.example\n\nbody"
     [notice] = told(
         alice,
         subject=evil,
@@ -225,6 +227,8 @@ def test_no_name_adds_a_header(told: Told, alice: User, name: str, file: str) ->
     )
     mail = Mail(reader=alice, message_id="<1@testbed>")
     message = written(mail, [notice]).message()
+    html = message.get_payload(0).get_payload(1).get_payload(decode=True).decode()
+    assert "<b>" not in html
     assert message["Bcc"] is None
     assert set(message.keys()) == {
         "Content-Type", "MIME-Version", "Subject", "From", "To", "Date", "Message-ID",
