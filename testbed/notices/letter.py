@@ -40,7 +40,7 @@ def written(mail: Mail, notices: list[Notice]) -> EmailMultiAlternatives:
                 "Content-Language": mail.reader.language,
             },
         )
-        message.attach_alternative(_html(mail, message.subject, text), "text/html")
+        message.attach_alternative(_html(mail, str(message.subject), text), "text/html")
         for notice in notices:
             for file in opened(notice.attachments, mail.reader.email):
                 message.attach(_part(file))
