@@ -81,6 +81,8 @@ class PenaltySerializer(serializers.ModelSerializer[Penalty]):
         read_only_fields = fields
 
 
+NOT_ALLOWED = OpenApiResponse(description="the role does not allow it")
+READING: dict[int, Any] = {403: NOT_ALLOWED, 409: OpenApiResponse(description="it is over")}
 COST_CHANGED = OpenApiResponse(
     description="the cost is not what was agreed to (`cost_changed`, with `cost`), or it is over"
 )
@@ -106,7 +108,7 @@ def agreed(request: Request) -> Charge:
 class Cancel(APIView):
     """Give a booking back before it starts, at the cost that GET tells."""
 
-    @extend_schema(responses={200: CostSerializer, 409: OpenApiResponse()})
+    @extend_schema(responses={200: CostSerializer, **READING})
     def get(self, request: Request, pk: int) -> Response:
         """What cancelling would cost at this moment; nothing is written."""
         return Response(preview(actor=person(request), booking=one_booking(request, pk)).as_json())
@@ -124,7 +126,7 @@ class Cancel(APIView):
 class CancelRest(APIView):
     """Give back this booking and the later ones of its weekly series, all or none."""
 
-    @extend_schema(responses={200: RestSerializer, 409: OpenApiResponse()})
+    @extend_schema(responses={200: RestSerializer, **READING})
     def get(self, request: Request, pk: int) -> Response:
         """What cancelling them would cost at this moment; nothing is written."""
         rest = preview_rest(actor=person(request), booking=one_booking(request, pk))
@@ -170,7 +172,7 @@ class Penalties(generics.ListAPIView[Penalty]):
             "booking", "company", "user"
         )
 
-    @extend_schema(responses={200: PenaltySerializer(many=True)})
+    @extend_schema(responses={200: PenaltySerializer(many=True), 403: NOT_ALLOWED})
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 

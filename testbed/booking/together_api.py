@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from testbed.booking import api_shapes as shapes
 from testbed.booking import idempotency
-from testbed.booking.give_back_api import one_booking
+from testbed.booking.give_back_api import NOT_ALLOWED, one_booking
 from testbed.booking.repeat import EVERY, TIMES, Weekly, preview, repeat, weekly
 from testbed.booking.share import colleagues, not_a_colleague, share, unshare
 from testbed.people.models import User
@@ -111,7 +111,12 @@ class Repeat(APIView):
 
     @extend_schema(
         parameters=[RhythmSerializer],
-        responses={200: RepeatedSerializer, 409: OpenApiResponse(), 422: OpenApiResponse()},
+        responses={
+            200: RepeatedSerializer,
+            403: NOT_ALLOWED,
+            409: OpenApiResponse(),
+            422: OpenApiResponse(),
+        },
     )
     def get(self, request: Request, pk: int) -> Response:
         """Each time, free or with what speaks against it; nothing is written."""
