@@ -81,7 +81,7 @@ def _check(request: HttpRequest, booking: Booking, target: Target, span: Interva
     given = overriding(request)
     demand_override(person(request), given)
     yields = aside(None, given)
-    if any(one.code not in yields for one in refusing(seen.broken)):
+    if any(one.code not in yields or not one.yields for one in refusing(seen.broken)):
         return _show_refused(request, booking, target, span, seen=seen)
     context = {
         "booking": booking,

@@ -43,7 +43,7 @@ def demand_rules(request: BookingRequest, aside: frozenset[str] = frozenset()) -
     Warnings pass. aside: codes of rules that staff set aside; only those yield that may.
     """
     broken = refusing(check_all(request))
-    gave_way = [one for one in broken if one.code in aside and one.rule.staff_may_override]
+    gave_way = [one for one in broken if one.code in aside and one.yields]
     if len(gave_way) < len(broken):
         raise RulesBroken([one for one in broken if one not in gave_way])
     return replace(request, gave_way=gave_way)

@@ -32,6 +32,8 @@ def change_of(entry: JournalEntry) -> str:
             "won": f"{details['total_won']:,}",
             "minutes": details["debt_minutes"],
         }
+    if entry.action == "booking.overridden":
+        return ", ".join(details["codes"])
     if entry.action == "penalty.waived":
         return str(details["reason"])
     if entry.action not in ("booking.changed", "booking.moved") or "before" not in details:

@@ -316,7 +316,7 @@ def _complain(request: HttpRequest, booking: Booking, form: AnswersForm) -> list
     yields = aside(booking, given)
     broken = _broken_by(booking, tools, answers)
     for one in broken:
-        if one.code not in yields or not one.rule.staff_may_override:
+        if one.code not in yields or not one.yields:
             form.add_error(one.rule.field, f"{one.message} {one.next_step}")
     try:
         demand_override(person(request), given)

@@ -9,6 +9,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone, translation
 
+from testbed.booking.cancel import cancel
 from testbed.booking.change import change
 from testbed.booking.hand_over import hand_over
 from testbed.booking.hold import hold
@@ -19,6 +20,8 @@ from testbed.booking.rules import RULES
 from testbed.booking.target import Target
 from testbed.people.models import Company, JournalEntry, Role, User
 from testbed.refusals import Refusal
+from testbed.tools import states
+from testbed.tools.models import E10State
 from tests.booking.conftest import setting, tomorrow
 from tests.conftest import make_user
 
@@ -204,3 +207,20 @@ def test_the_database_wants_a_reason(process_engineer: User, wish: Wish) -> None
         rows.update(override_reason="")
     rows.update(overridden=[], override_reason="")
     assert timezone.now() < held.starts_at
+
+
+def test_an_emergency_stop_yields_to_nobody(
+    process_engineer: User, technician: User, wish: Wish
+) -> None:
+    """A tool that is down for another reason may be booked all the same."""
+    setting("tool_up", refuse=True, within_hours=72)
+    tool = wish["target"].tool
+    states.enter(tool=tool, state=E10State.UNSCHEDULED_DOWN)
+    override = of("operating_hours", "tool_up")
+    held = hold(actor=process_engineer, **wish, override=override)
+    assert set(held.overridden) == {"operating_hours", "tool_up"}
+    cancel(actor=process_engineer, booking=held)
+    states.emergency_stop(actor=technician, tool=tool)
+    told_no = refused(lambda: hold(actor=process_engineer, **wish, override=override))
+    assert told_no.code == "tool_up"
+    assert told_no.extra["broken_rules"][0]["staff_may_override"] is False

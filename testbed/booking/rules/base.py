@@ -149,11 +149,20 @@ class BookingRequest:
 
 @dataclass(frozen=True)
 class Broken:
-    """A rule that says no (or, as a warning, be careful), with the figures of its sentence."""
+    """A rule that says no (or, as a warning, be careful), with the figures of its sentence.
+
+    is_firm: staff may set the rule aside elsewhere, but not for what broke it here.
+    """
 
     rule: Rule
     values: Mapping[str, Any] = field(default_factory=dict)
     is_warning: bool = False
+    is_firm: bool = False
+
+    @property
+    def yields(self) -> bool:
+        """True when staff may set it aside."""
+        return self.rule.staff_may_override and not self.is_firm and not self.is_warning
 
     @property
     def code(self) -> str:
@@ -174,7 +183,7 @@ class Broken:
             "message": self.message,
             "next_step": self.next_step,
             "is_warning": self.is_warning,
-            "staff_may_override": self.rule.staff_may_override and not self.is_warning,
+            "staff_may_override": self.yields,
         }
 
 

@@ -59,7 +59,9 @@ class ToolUp(ToolRule):
         if not (soon and down):
             return None
         values = {**parameters, "tool": tool}
-        return Broken(self, values, is_warning=not parameters["refuse"])
+        # An emergency stop is cleared by somebody who has looked at the tool, not set aside.
+        firm = tool.emergency_stop_at is not None
+        return Broken(self, values, is_warning=not parameters["refuse"], is_firm=firm)
 
 
 class Free(ToolRule):
