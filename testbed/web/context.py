@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
+from django.db.models import FilteredRelation, Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -11,7 +12,7 @@ from django.utils.translation import gettext as _
 from testbed.notices.inbox import counted
 from testbed.people.models import User
 from testbed.people.permissions import may
-from testbed.tools.models import E10State, StateSpan, Tool
+from testbed.tools.models import E10State, Tool
 from testbed.web.sections import section
 
 DOWN = (E10State.SCHEDULED_DOWN, E10State.UNSCHEDULED_DOWN)
@@ -60,10 +61,12 @@ def lamp(request: HttpRequest) -> Callable[[], dict[str, str] | None]:
         user = getattr(request, "user", None)
         if user is None or not user.is_authenticated:
             return None
-        total = Tool.objects.visible_to(user).count()
-        spans = StateSpan.objects.visible_to(user).filter(ended_at=None)
-        states = list(spans.values_list("state", flat=True))
-        up = sum(1 for state in states if state not in DOWN)
+        # A tool without an open span has no state; one query, because every page asks.
+        open_spans = FilteredRelation("state_spans", condition=Q(state_spans__ended_at=None))
+        tools = Tool.objects.visible_to(user).annotate(now=open_spans)
+        states = list(tools.values_list("now__state", flat=True))
+        total = len(states)
+        up = sum(1 for state in states if state is not None and state not in DOWN)
         figures = {"up": up, "all": total}
         if not total:
             return {"tone": "idle", "icon": "circle-dashed", "text": _("No tools")}

@@ -67,7 +67,7 @@ def test_a_search_and_a_week(
             end=tomorrow(20),
         )  # fmt: skip
     page, client = sign_in(alice), api(alice)
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(6):
         assert page.get("/book/timeline/").status_code == 200
     client.get("/api/v1/timeline/")
     with django_assert_max_num_queries(4):
