@@ -34,8 +34,8 @@ def with_answers(
     """The request with what the form says.
 
     A query for a lot, one for supplies, and, where a rule in force asks for them, one for
-    qualifications, one for the buddy's, two for courses, two or three for a route. without: the
-    booking that the request is about; what it has taken along is its own.
+    qualifications, one for the buddy's, two for courses, two for a route, one for cleans.
+    without: the booking that the request is about; what it has taken along is its own.
     """
     wafers = answers.lot.wafers.all() if answers.lot else Wafer.objects.none()
     alone = answers.use_mode == UseMode.SELF_OPERATED
@@ -55,6 +55,9 @@ def with_answers(
     )
     if answers.buddy is not None and "buddy" in wanted:
         answered = replace(answered, buddy_qualified=_buddys(request, answers.buddy))
+    cleanest = min((tool.contamination_class for tool in request.tools), default=0)
+    if any(dirt > cleanest for dirt in answered.wafer_classes):
+        answered = replace(answered, cleanings=_cleanings())
     if answers.route is not None and "route" in wanted:
         answered = _with_route(answered, answers.route)
     return answered
@@ -131,7 +134,8 @@ def _with_route(request: BookingRequest, route: Route) -> BookingRequest:
     classes = set(request.wafer_classes) or {0}
     ways = [cheapest(dirt, stops, ()) for dirt in classes]
     legal = all(way is not None and way.is_the_routes for way in ways)
-    return replace(request, route=route, stops=stops, cleanings=() if legal else _cleanings())
+    cleanings = request.cleanings if legal or request.cleanings else _cleanings()
+    return replace(request, route=route, stops=stops, cleanings=cleanings)
 
 
 def _stops(request: BookingRequest, operations: Sequence[Operation]) -> list[Stop]:

@@ -187,7 +187,7 @@ class Booking(models.Model):
             pgtrigger.Trigger(
                 name="supplies_follow",
                 when=pgtrigger.After,
-                operation=pgtrigger.UpdateOf("state", "starts_at", "ends_at"),
+                operation=pgtrigger.UpdateOf("state", "starts_at", "ends_at"),  # type: ignore[no-untyped-call]
                 func="""
                     UPDATE booking_supplyclaim
                        SET starts_at = NEW.starts_at, ends_at = NEW.ends_at,

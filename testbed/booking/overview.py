@@ -122,7 +122,7 @@ def scope_code(setting: RuleSetting) -> str:
 
 def scope_words(setting: RuleSetting) -> str:
     """The place, and the group, as people call them."""
-    area = setting.get_area_display() if setting.area else None  # type: ignore[attr-defined]
+    area = setting.get_area_display() if setting.area else None
     place = str(setting.tool or setting.cell or area or _("Facility"))
     return f"{place} · {setting.group}" if setting.group else place
 

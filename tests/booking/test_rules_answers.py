@@ -201,6 +201,21 @@ class TestRoute:
         assert "220,000" in step
         assert "cd_sem" in step
 
+    def test_the_tool_that_cleans_takes_dirty_wafers(
+        self, alice: User, company_a: Company, lot_of: Callable[..., Lot]
+    ) -> None:
+        lot, bench = lot_of(company_a, alice), make_tool("clean")
+        lot.wafers.update(contamination_class=3)
+        assert refused(alice, bench, lot=lot, wafer_count=3).code == "contamination"
+        rca = Clean.objects.create(
+            code="rca", name_ko="RCA 세정", name_en="RCA clean", tool_kind="clean",
+            from_class=2, to_class=0, cost_won=220_000,
+        )  # fmt: skip
+        assert refused(alice, bench, lot=lot, wafer_count=3).code == "contamination"
+        rca.from_class = 3
+        rca.save()
+        assert book(alice, bench, lot=lot, wafer_count=3).pk
+
     def test_what_comes_before_the_booked_tool_is_past(
         self, alice: User, company_a: Company, route: Route, cd_sem: Tool,
         lot_of: Callable[..., Lot],

@@ -182,7 +182,11 @@ class Contamination(ToolRule):
     def check_tool(
         self, request: BookingRequest, tool: Tool, parameters: Mapping[str, Any]
     ) -> Broken | None:
-        dirty = [dirt for dirt in request.wafer_classes if dirt > tool.contamination_class]
+        dirty = [
+            dirt
+            for dirt in request.wafer_classes
+            if dirt > tool.contamination_class and not _is_cleaned(request, tool, dirt)
+        ]
         clean = len(request.wafer_classes) - len(dirty)
         if not dirty or clean >= max(request.lot_wafers, 1):
             return None
@@ -194,3 +198,9 @@ class Contamination(ToolRule):
             dirtiest=ContaminationClass(max(dirty)).label,
             allowed=ContaminationClass(tool.contamination_class).label,
         )
+
+
+def _is_cleaned(request: BookingRequest, tool: Tool, dirt: int) -> bool:
+    """True when the tool is the very one that cleans such wafers."""
+    own = (clean for clean in request.cleanings if clean.tool_kind == tool.kind)
+    return any(clean.applies(dirt) for clean in own)

@@ -176,8 +176,8 @@ def turn_of(business_number: str, parameters: Mapping[str, Any]) -> int:
 
 def turns_in(parameters: Mapping[str, Any]) -> int:
     """How many turns there are: more than days would leave somebody without any."""
-    days = 7 if parameters["weekends_too"] else SATURDAY
-    return min(max(1, parameters["turns"]), days)
+    days, turns = 7 if parameters["weekends_too"] else SATURDAY, int(parameters["turns"])
+    return min(max(1, turns), days)
 
 
 def _next_own(day: datetime, number: str, parameters: Mapping[str, Any]) -> datetime:
