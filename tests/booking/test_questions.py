@@ -20,7 +20,7 @@ from testbed.booking.target import Target
 from testbed.material.models import Wafer
 from testbed.people.models import Company, JournalEntry, User
 from testbed.refusals import Refusal
-from tests.booking.conftest import setting, tomorrow
+from tests.booking.conftest import setting
 from tests.conftest import make_tool
 
 Book = Callable[..., Booking]
@@ -225,4 +225,3 @@ def test_a_desk_reads_age_not_answers(booked: Book, alice: User, administrator: 
     assert list(desk) == [new, old]
     answer(actor=alice, question=question, text="An ArF resist.")
     assert list(desk.all()) == [old, new]
-    assert tomorrow(10) == old.starts_at
