@@ -14,7 +14,7 @@ from testbed.booking.expire import expire_holds
 from testbed.booking.explain import claiming, demand_rules
 from testbed.booking.hours import KST
 from testbed.booking.intervals import Interval
-from testbed.booking.models import Booking, BookingState
+from testbed.booking.models import Allocation, Booking, BookingState
 from testbed.booking.on_behalf import behalf_details, booker_for
 from testbed.booking.override import aside, demand_override, note_aside, set_aside
 from testbed.booking.penalties import late_details
@@ -22,7 +22,7 @@ from testbed.booking.place import Answers, demand_answers
 from testbed.booking.reconfirm import set_deadline
 from testbed.booking.request import gather, price
 from testbed.booking.rules import NEEDS_APPROVAL, Broken, check_all
-from testbed.booking.version import demand_unchanged
+from testbed.booking.version import changed_meanwhile, demand_unchanged
 from testbed.people import journal
 from testbed.people.permissions import may
 from testbed.refusals import Refusal
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from testbed.people.models import User
     from testbed.tools.models import Tool
 
+# How often a change begins anew because its booking moved before it was locked.
+TRIES = 5
 CHANGEABLE = (BookingState.PENDING, BookingState.CONFIRMED, BookingState.DISPLACED)
 
 
@@ -73,13 +75,18 @@ def change(
     booker = booker_for(actor, booking)
     demand_override(actor, override)
     span = Interval(starts_at, ends_at)
-    return claiming(
-        lambda: _change(actor, booking, target, span, override, expected),
-        actor=booker,
-        target=target,
-        span=span,
-        without=booking,
-    )
+    for _attempt in range(TRIES):
+        try:
+            return claiming(
+                lambda: _change(actor, booking, target, span, override, expected),
+                actor=booker,
+                target=target,
+                span=span,
+                without=booking,
+            )
+        except StandsElsewhere:
+            continue
+    raise changed_meanwhile()
 
 
 def preview(*, actor: User, booking: Booking, target: Target, span: Interval) -> Preview:
@@ -144,6 +151,16 @@ def answers_of(booking: Booking) -> Answers:
     )
 
 
+class StandsElsewhere(Exception):
+    """The booking moved before its tools were locked: locking more now could end in a circle."""
+
+
+def _stands_on(booking: Booking) -> list[int]:
+    # Not `booking.allocations`, which may have been read before.
+    rows = Allocation.objects.filter(booking_id=booking.pk)
+    return list(rows.values_list("tool_id", flat=True))
+
+
 def _change(
     actor: User,
     booking: Booking,
@@ -153,8 +170,10 @@ def _change(
     expected: str,
 ) -> Booking:
     # Old and new tools in one go: locked one after the other, two changes could wait in a circle.
-    before_ids = list(booking.allocations.values_list("tool_id", flat=True))
+    before_ids = _stands_on(booking)
     locked = line.lock([*before_ids, *target.tool_ids()])
+    if not {tool.pk for tool in locked}.issuperset(_stands_on(booking)):
+        raise StandsElsewhere
     moved, old_tools = line.lock_booking(actor, booking)
     demand_unchanged(moved, [tool.pk for tool in old_tools], expected)
     now = timezone.now()

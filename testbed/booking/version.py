@@ -38,8 +38,12 @@ def demand_unchanged(booking: Booking, tool_ids: Iterable[int], expected: str) -
     expected: `version_of` what was seen; empty asks for nothing.
     """
     if expected and expected != version_of(booking, tool_ids):
-        raise Refusal(
-            "changed_meanwhile",
-            _("Somebody has changed this booking since you opened it; nothing was changed now."),
-            next_step=_("See how it stands, then change it again if you still want to."),
-        )
+        raise changed_meanwhile()
+
+
+def changed_meanwhile() -> Refusal:
+    return Refusal(
+        "changed_meanwhile",
+        _("Somebody has changed this booking since you opened it; nothing was changed now."),
+        next_step=_("See how it stands, then change it again if you still want to."),
+    )
