@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import F, OuterRef, Q
+from django.db.models import BigIntegerField, F, Func, OuterRef, Q
 from django.db.models.functions import JSONObject
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
@@ -73,6 +73,19 @@ COLUMNS = (
 )  # fmt: skip
 
 
+# The driver reads a number ten times faster than a written time; a week has thousands of them.
+AS_NUMBERS = ("tool_id", "begin", "end", *COLUMNS[3:])
+
+
+def _microseconds(name: str) -> Func:
+    sql = "(EXTRACT(epoch FROM %(expressions)s) * 1000000)::bigint"
+    return Func(F(name), template=sql, output_field=BigIntegerField())
+
+
+def _moment(microseconds: int) -> datetime:
+    return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
+
+
 class Block(NamedTuple):
     """A claim as its viewer may know it.
 
@@ -136,9 +149,11 @@ def timeline(
     if codes:
         found = found.filter(tool_id__in=list(blocks))
     eyes = Eyes.of(viewer)
-    for claim in map(Claim._make, found.order_by("starts_at").values_list(*COLUMNS)):
-        if claim.tool in blocks:
-            blocks[claim.tool].append(seen_by(eyes, claim))
+    read = found.annotate(begin=_microseconds("starts_at"), end=_microseconds("ends_at"))
+    for tool, begin, end, *rest in read.order_by("starts_at").values_list(*AS_NUMBERS):
+        if tool in blocks:
+            claim = Claim(tool, _moment(begin), _moment(end), *rest)
+            blocks[tool].append(seen_by(eyes, claim))
     prime = _prime(tools)
     return [Row(tool, blocks[tool.pk], loaded(tool, viewer), prime(tool)) for tool in tools]
 
