@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 REFUSED = OpenApiResponse(shapes.RefusedClaimSerializer, "why not; what is free already")
 
 
-class WishSerializer(serializers.ModelSerializer[Wish]):
+class WaitingWishSerializer(serializers.ModelSerializer[Wish]):
     """place: how many wishes for these tools come first, plus one; null once it is not waiting."""
 
     tool = serializers.CharField(source="tool.code", default=None, allow_null=True)
@@ -64,7 +64,7 @@ class RangeSerializer(serializers.Serializer[Any]):
     latest = shapes.MomentField()
 
 
-class NewWishSerializer(shapes.TargetSerializer, RangeSerializer):
+class NewWaitingWishSerializer(shapes.TargetSerializer, RangeSerializer):
     """weekdays: bits, Monday is 1 and Sunday 64; hours of a day in Korea, both or neither."""
 
     weekdays = serializers.IntegerField(min_value=1, max_value=EVERY_DAY, default=EVERY_DAY)
@@ -72,7 +72,7 @@ class NewWishSerializer(shapes.TargetSerializer, RangeSerializer):
     until_hour = serializers.IntegerField(min_value=1, max_value=24, required=False)
 
 
-class OfferSerializer(serializers.ModelSerializer[Offer]):
+class WaitingOfferSerializer(serializers.ModelSerializer[Offer]):
     """booking: the hold; submit it as any other before `expires_at`."""
 
     state = serializers.ChoiceField(OfferState.choices)
@@ -132,44 +132,44 @@ def checked(shape: type[serializers.Serializer[Any]], request: Request) -> dict[
 class Wishes(generics.ListAPIView[Wish]):
     """The company's wishes, oldest first (the staff see everybody's); POST joins the list."""
 
-    serializer_class = WishSerializer
+    serializer_class = WaitingWishSerializer
 
     def get_queryset(self) -> QuerySet[Wish]:
         rows: QuerySet[Wish] = Wish.objects.visible_to(self.request.user).with_names()
         return rows
 
-    @extend_schema(responses={200: WishSerializer(many=True)})
+    @extend_schema(responses={200: WaitingWishSerializer(many=True)})
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
     @extend_schema(
-        request=NewWishSerializer,
-        responses={201: WishSerializer, 403: REFUSED, 409: REFUSED, 422: REFUSED},
+        request=NewWaitingWishSerializer,
+        responses={201: WaitingWishSerializer, 403: REFUSED, 409: REFUSED, 422: REFUSED},
     )
     def post(self, request: Request) -> Response:
-        wish = wait_for(actor=person(request), **checked(NewWishSerializer, request))
-        return Response(WishSerializer(wish).data, status=201)
+        wish = wait_for(actor=person(request), **checked(NewWaitingWishSerializer, request))
+        return Response(WaitingWishSerializer(wish).data, status=201)
 
 
 class WithdrawWish(APIView):
     """Leave the waiting list; an open offer is declined with it."""
 
-    @extend_schema(request=None, responses={200: WishSerializer, 409: REFUSED})
+    @extend_schema(request=None, responses={200: WaitingWishSerializer, 409: REFUSED})
     def post(self, request: Request, pk: int) -> Response:
         wish = get_object_or_404(Wish.objects.visible_to(request.user), pk=pk)
-        return Response(WishSerializer(withdraw(actor=person(request), wish=wish)).data)
+        return Response(WaitingWishSerializer(withdraw(actor=person(request), wish=wish)).data)
 
 
 class Offers(generics.ListAPIView[Offer]):
     """What was offered to the company, latest first."""
 
-    serializer_class = OfferSerializer
+    serializer_class = WaitingOfferSerializer
 
     def get_queryset(self) -> QuerySet[Offer]:
         rows: QuerySet[Offer] = Offer.objects.visible_to(self.request.user)
         return rows.select_related("booking")
 
-    @extend_schema(responses={200: OfferSerializer(many=True)})
+    @extend_schema(responses={200: WaitingOfferSerializer(many=True)})
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
@@ -177,10 +177,10 @@ class Offers(generics.ListAPIView[Offer]):
 class DeclineOffer(APIView):
     """Not this time: the hold is given back, the wish waits on for another."""
 
-    @extend_schema(request=None, responses={200: OfferSerializer, 409: REFUSED})
+    @extend_schema(request=None, responses={200: WaitingOfferSerializer, 409: REFUSED})
     def post(self, request: Request, pk: int) -> Response:
         offer = get_object_or_404(Offer.objects.visible_to(request.user), pk=pk)
-        return Response(OfferSerializer(decline(actor=person(request), offer=offer)).data)
+        return Response(WaitingOfferSerializer(decline(actor=person(request), offer=offer)).data)
 
 
 class Watches(generics.ListAPIView[Watch]):
