@@ -252,7 +252,7 @@ API: dict[str, Door] = {
     "api_route_bookings": S,
     "api_services": S,
     "api_service": S,
-    "api_service_offers": S,
+    "api_service_dates": S,
     "api_service_place": S,
     "api_service_orders": S,
     "api_service_order": W,

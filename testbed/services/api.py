@@ -213,7 +213,7 @@ class FinishOrder(APIView):
 urlpatterns: list[URLPattern | URLResolver] = [
     path("services/", Modules.as_view(), name="api_services"),
     path("services/<slug:code>/", OneModule.as_view(), name="api_service"),
-    path("services/<slug:code>/offers/", Offers.as_view(), name="api_service_offers"),
+    path("services/<slug:code>/offers/", Offers.as_view(), name="api_service_dates"),
     path("services/<slug:code>/orders/", PlaceOrder.as_view(), name="api_service_place"),
     path("service-orders/", Orders.as_view(), name="api_service_orders"),
     path("service-orders/<int:pk>/", OneOrder.as_view(), name="api_service_order"),
