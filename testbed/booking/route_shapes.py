@@ -94,7 +94,7 @@ class RouteSearchSerializer(RangeSerializer):
 
     route = serializers.CharField(required=False, allow_null=True, max_length=20)
     wafers = serializers.IntegerField(min_value=0, max_value=SLOTS, default=0)
-    steps = serializers.ListSerializer(
+    steps: serializers.ListSerializer[Any] = serializers.ListSerializer(
         child=WishedStepSerializer(), required=False, max_length=MOST_STEPS
     )
     limit = serializers.IntegerField(min_value=1, max_value=20, default=5)
@@ -142,7 +142,7 @@ class ChosenStepSerializer(serializers.Serializer[Any]):
 
 
 class ChosenStepsSerializer(serializers.Serializer[Any]):
-    steps = serializers.ListSerializer(
+    steps: serializers.ListSerializer[Any] = serializers.ListSerializer(
         child=ChosenStepSerializer(), min_length=1, max_length=MOST_STEPS
     )
 

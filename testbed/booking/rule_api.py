@@ -177,7 +177,5 @@ urlpatterns = [
     path("rules/", Rules.as_view(), name="api_rules"),
     path("rules/<slug:code>/", OneRule.as_view(), name="api_rule"),
     path("rules/<slug:code>/settings/", RuleSettings.as_view(), name="api_rule_settings"),
-    path(
-        "rules/<slug:code>/settings/<int:pk>/", OneRuleSetting.as_view(), name="api_rule_setting"
-    ),
+    path("rules/<slug:code>/settings/<int:pk>/", OneRuleSetting.as_view(), name="api_rule_setting"),
 ]

@@ -120,9 +120,7 @@ def change(*, actor: User, setting: RuleSetting, terms: Terms) -> RuleSetting:
 def _followed_by_another(old: RuleSetting, now: datetime) -> RuleSetting:
     """End the old one; an unsaved setting for the same scope."""
     RuleSetting.objects.filter(pk=old.pk).update(effective_until=now)
-    return RuleSetting(
-        code=old.code, tool=old.tool, cell=old.cell, area=old.area, group=old.group
-    )
+    return RuleSetting(code=old.code, tool=old.tool, cell=old.cell, area=old.area, group=old.group)
 
 
 def end(*, actor: User, setting: RuleSetting) -> None:
