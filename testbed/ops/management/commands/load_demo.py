@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from testbed.ops.demo import closures, floor, people, recipes, services, waits, week
+from testbed.ops.demo import closures, floor, people, pools, recipes, services, waits, week
 
 
 class Command(BaseCommand):
@@ -21,6 +21,7 @@ class Command(BaseCommand):
             services.load()
             people_by_name = {name.partition("@")[0]: user for name, user in cast.items()}
             week.load(people=people_by_name, approver=signer)
+            pools.load(people=people_by_name, approver=signer)
             waits.load(people=people_by_name)
         self.stdout.write("데모 로그인 · Demo sign-ins")
         for person in people.CAST:
