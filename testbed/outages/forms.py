@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils import timezone
+from django.utils.translation import gettext, override
 from django.utils.translation import gettext_lazy as _
 
 from testbed.booking.forms import YEARS, DateInput, MomentInput
@@ -149,10 +150,15 @@ def initial_for(asked: QueryDict, user: User) -> dict[str, Any]:
             "kind": OutageKind.OUTAGE,
             "starts_at": now,
             "ends_at": now + DOWN_FOR,
-            "reason_ko": "장비 고장",
-            "reason_en": "Tool failure",
+            **{f"reason_{language}": in_language(language) for language in ("ko", "en")},
         }
     return found
+
+
+def in_language(language: str) -> str:
+    """Why a tool that is down is closed, in the words of that language."""
+    with override(language):
+        return gettext("Tool failure")
 
 
 def fates_of(posted: QueryDict) -> Mapping[int, Chosen]:

@@ -102,9 +102,7 @@ class ReportNeedsRequestedTest(Rule):
     field = "wished_document"
     sentence = _("A test report is only given for a requested test.")
     next_step = _("Book a requested test, or ask for the measured data instead.")
-    explanation = _(
-        "A test report (성적서) is given for requested tests, not for self-operated use."
-    )
+    explanation = _("A test report is given for requested tests, not for self-operated use.")
 
     def check(self, request: BookingRequest) -> Broken | None:
         wished = request.wished_document == WishedDocument.TEST_REPORT
