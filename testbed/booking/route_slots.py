@@ -44,6 +44,7 @@ MOST_CHECKS = 20_000
 COUNTED = frozenset({"own", "group_claims", "credit"})
 RULES_ABOUT = tuple(sorted({rule.about for rule in RULES}))
 AROUND = timedelta(days=1)
+FORTNIGHT = timedelta(days=14)
 
 
 @dataclass(frozen=True)
@@ -103,22 +104,20 @@ def find_route_slots(
 
     The first ends as early as any can and is the cheapest of those; each further one is the same
     among those whose first step starts after the first step of the one before has ended. Six
-    queries, eight when holidays and own claims count, whatever the range and the steps. Somebody
-    who may not book sees the same; only rules about tools, length and time are asked.
+    queries, eight when holidays and own claims count, whatever the range and the steps; as many
+    again where the first fortnight does not hold `limit` of them. Somebody who may not book sees
+    the same; only rules about tools, length and time are asked.
     """
-    search = _Search(actor, steps, Interval(start, min(end, start + LONGEST_SEARCH)), now)
-    found: list[Combination] = []
-    first = 0
-    try:
-        while len(found) < limit and search.is_open:
-            chain = next(search.chains(first), None)
-            if chain is None:
-                break
-            found.append(search.combination(chain))
-            first = chain[0].start + search.stages[0].length
-    except _Enough:
-        return RouteFound(found, [] if found else search.reasons(), is_cut_short=True)
-    return RouteFound(found, [] if found else search.reasons())
+    whole = Interval(start, min(end, start + LONGEST_SEARCH))
+    # What ends within the fortnight comes before all that ends after it, so when that is enough,
+    # the claims of the rest need not be read.
+    near = Interval(start, min(whole.end, start + FORTNIGHT))
+    search = _Search(actor, steps, near, now)
+    found, is_cut_short = search.found(limit)
+    if near != whole and len(found) < limit and not is_cut_short:
+        search = _Search(actor, steps, whole, now)
+        found, is_cut_short = search.found(limit)
+    return RouteFound(found, [] if found else search.reasons(), is_cut_short)
 
 
 class _Enough(Exception):
@@ -159,6 +158,21 @@ class _Search:
         self.about = RULES_ABOUT if may(actor, "book") else ("tool", "length", "time")
         self.options = [self._options(number) for number in range(len(steps))]
         self.ruler = Ruler.over(span, unit_of(self.base, every_tool, steps))
+
+    def found(self, limit: int) -> tuple[list[Combination], bool]:
+        """Up to `limit` combinations, and whether the search ended before the range did."""
+        found: list[Combination] = []
+        first = 0
+        try:
+            while len(found) < limit and self.is_open:
+                chain = next(self.chains(first), None)
+                if chain is None:
+                    break
+                found.append(self.combination(chain))
+                first = chain[0].start + self.stages[0].length
+        except _Enough:
+            return found, True
+        return found, False
 
     @property
     def is_open(self) -> bool:
