@@ -394,3 +394,23 @@ def test_others_bookings_are_avoided_with_the_changeover(
     )  # fmt: skip
     assert charlie.role == Role.ENGINEER
     assert told(search(alice, step(cd_sem, 60), limit=1)) == [["cd_sem 04 02:30"]]
+
+
+@given(
+    hours=st.sampled_from([6, 11, 20, 29, 40, 47]),
+    blocked=st.lists(st.integers(0, 44), max_size=6),
+    limit=st.integers(1, 4),
+)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_reading_the_near_part_first_changes_nothing(
+    hours: int, blocked: list[int], limit: int, alice: User, etcher: Tool, cd_sem: Tool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    Allocation.objects.all().delete()
+    for hour in set(blocked):
+        block(cd_sem, kst(4) + timedelta(hours=hour), kst(4) + timedelta(hours=hour + 1))
+    steps = [step(etcher, 120), step(cd_sem, 90, within_minutes=120)]
+    whole = search(alice, *steps, limit=limit)
+    monkeypatch.setattr("testbed.booking.route_slots.FORTNIGHT", timedelta(hours=hours))
+    assert told(search(alice, *steps, limit=limit)) == told(whole)
+    monkeypatch.undo()
