@@ -100,9 +100,15 @@ DATABASES: dict[str, Any] = {
 # A pool serves the web's short-lived threads; a worker forks and must not inherit sockets.
 WEB_POOL = env.bool("TESTBED_WEB_POOL", default=False)
 DATABASES["default"]["CONN_MAX_AGE"] = 0 if WEB_POOL else env.int("TESTBED_CONN_MAX_AGE", 60)
+# The second: a process that freezes inside a transaction must not keep its rows locked from those
+# who take over its work.
+TIMEOUTS_MS = {
+    "statement_timeout": env.int("TESTBED_STATEMENT_TIMEOUT_MS", 15_000),
+    "idle_in_transaction_session_timeout": env.int("TESTBED_IDLE_IN_TRANSACTION_MS", 10_000),
+}
 DATABASES["default"]["OPTIONS"] = {
-    "options": f"-c statement_timeout={env.int('TESTBED_STATEMENT_TIMEOUT_MS', 15_000)}",
-    # Of `testbed.compiled` alone: Django's own cursors never prepare.
+    "options": " ".join(f"-c {name}={value}" for name, value in TIMEOUTS_MS.items()),
+    # Of `testbed.compiled` alone: Django\'s own cursors never prepare.
     "prepare_threshold": 0,
     **({"pool": {"min_size": 1, "max_size": 16, "timeout": 10}} if WEB_POOL else {}),
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import translation
 from hypothesis import settings as hypothesis_settings
 from rest_framework.test import APIClient
 from rest_framework.throttling import ScopedRateThrottle
@@ -29,6 +30,12 @@ def unhurried_sign_ins(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sign-ins are counted in a cache that all tests share: one test must not use up another's."""
     settings.ACCOUNT_RATE_LIMITS = False
     monkeypatch.setattr(ScopedRateThrottle, "THROTTLE_RATES", {"sign_in": "1000000/min"})
+
+
+@pytest.fixture(autouse=True)
+def korean_first() -> None:
+    """A request leaves its language behind in the thread; the next test begins with the default."""
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)

@@ -31,6 +31,8 @@ OWNER = "owner.json"
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
     """Start what is missing, before pytest-django (itself `tryfirst`) loads the settings."""
     known = early_config.known_args_namespace
+    # A test inside one transaction may compute for as long as it likes.
+    os.environ.setdefault("TESTBED_IDLE_IN_TRANSACTION_MS", "0")
     parallel = os.environ.get("PYTEST_XDIST_WORKER", "")
     if parallel:
         os.environ["VALKEY_URL"] = own_database(os.environ["VALKEY_URL"], parallel)

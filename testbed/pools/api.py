@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
 
-class SlotSerializer(serializers.Serializer[Any]):
+class PoolSlotSerializer(serializers.Serializer[Any]):
     number = serializers.IntegerField()
     kind = serializers.ChoiceField(choices=list(WORDS))
 
@@ -57,7 +57,7 @@ class PoolSerializer(serializers.ModelSerializer[Pool]):
     def get_free_slots(self, pool: Pool) -> list[int]:
         return seats.free_slots(pool)
 
-    @extend_schema_field(SlotSerializer(many=True))
+    @extend_schema_field(PoolSlotSerializer(many=True))
     def get_slots(self, pool: Pool) -> list[dict[str, Any]]:
         seen = strip(pool, self.context["viewer"])
         return [{"number": slot.number, "kind": slot.kind} for slot in seen]

@@ -74,6 +74,7 @@ def environment() -> dict[str, str]:
     return {
         **os.environ,
         "DATABASE_URL": url,
+        "TESTBED_IDLE_IN_TRANSACTION_MS": "2000",
         **{f"TESTBED_{key}": str(value) for key, value in LEASE.items()},
     }
 

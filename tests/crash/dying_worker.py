@@ -6,6 +6,9 @@
   sent      it is written down, the tool is at work
   finished  the tool is done, its data are not stored
   stored    everything is stored, the bell for the next step has not been rung
+
+And one that does not die: frozen, which stops for good inside the transaction that writes the
+outcome down, so that its connection keeps the lease's row locked.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-POINTS = ("intended", "begun", "sent", "finished", "stored")
+POINTS = ("intended", "begun", "sent", "finished", "stored", "frozen")
 
 
 def die() -> None:
@@ -41,8 +44,30 @@ def around(module: Any, name: str, *, before: bool, when: Callable[..., bool]) -
     setattr(module, name, deadly)
 
 
+def arm_freeze() -> None:
+    """Stop the whole process group once the lease's row is locked by a step's intent."""
+    from testbed.runs import lease, moves
+
+    real_intend, real_fence = moves.intend, lease.fence
+
+    def fence(held: Any) -> None:
+        real_fence(held)
+        os.killpg(os.getpgrp(), signal.SIGSTOP)
+
+    def intend(held: Any, run: Any, step: Any, *rest: Any) -> Any:
+        if step.is_process:
+            lease.fence = fence
+        return real_intend(held, run, step, *rest)
+
+    moves.intend = intend
+
+
 def arm(point: str) -> None:
     from testbed.runs import moves
+
+    if point == "frozen":
+        arm_freeze()
+        return
 
     def of_process(held: Any, run: Any, step: Any, *rest: Any) -> bool:
         return bool(step.is_process)

@@ -88,6 +88,29 @@ def test_killed_where_the_tool_can_tell_the_run_goes_on_by_itself(
     check_nothing_twice(run, crash_floor, before["starts"])
 
 
+def test_a_worker_frozen_inside_a_transaction_does_not_keep_the_tool(
+    crash_floor: Floor, tmp_path: Path
+) -> None:
+    assert crash_floor.fab is not None
+    crash_floor.fab.control.rescale(100)
+    before = crash_floor.fab.control.counters("scanner")
+    run = crash_floor.start("expose")
+    command = ["tests.crash.dying_worker", run.tool.queue, "frozen"]
+    with worker(command, tmp_path / "worker.log") as process:
+        doorbell.ring(run.tool.queue, run.pk)
+        until("the worker's freeze", lambda: is_stopped(process.pid))
+        # Its transaction holds the lease's row: PostgreSQL has to end it first.
+        until("the takeover", lambda: sweep_and_look(run))
+    assert drive(run).state == "completed"
+    assert set(run.run_wafers.values_list("state", flat=True)) == {"processed"}
+    check_nothing_twice(run, crash_floor, before["starts"])
+
+
+def is_stopped(pid: int) -> bool:
+    """True when the kernel says that the process is stopped (state T; Linux)."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
 def sweep_and_look(run: Run) -> bool:
     from testbed.runs import sweep
 

@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, Page, expect
 from testbed.ops.demo.people import PASSWORD
 from tests.e2e.product import Product, running
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+# One product for both tests: starting it is the dear part.
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("product")]
 SignIn = Callable[[str], Page]
 RUN_MS = 90_000
 
