@@ -108,7 +108,7 @@ TIMEOUTS_MS = {
 }
 DATABASES["default"]["OPTIONS"] = {
     "options": " ".join(f"-c {name}={value}" for name, value in TIMEOUTS_MS.items()),
-    # Of `testbed.compiled` alone: Django\'s own cursors never prepare.
+    # Of `testbed.compiled` alone: Django's own cursors never prepare.
     "prepare_threshold": 0,
     **({"pool": {"min_size": 1, "max_size": 16, "timeout": 10}} if WEB_POOL else {}),
 }

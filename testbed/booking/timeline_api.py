@@ -117,7 +117,10 @@ class Timeline(APIView):
 
     @extend_schema(parameters=[TimelineRequestSerializer], responses={200: TimelineSerializer})
     def get(self, request: Request) -> Response:
-        form = TimelineRequestSerializer(data=request.query_params)
+        # A plain dict: in a QueryDict an empty text would pass for none.
+        sent = request.query_params
+        tools = {"tool": sent.getlist("tool")} if "tool" in sent else {}
+        form = TimelineRequestSerializer(data={**sent.dict(), **tools})
         form.is_valid(raise_exception=True)
         asked = form.validated_data
         now = timezone.now()

@@ -84,7 +84,7 @@ def test_every_error_has_a_body_and_a_meaning() -> None:
         for status in answers.keys() & MEANINGS.keys():
             assert answers[status]["description"] not in {"", "No response body"}
             shape = answers[status]["content"]["application/json"]["schema"]["$ref"]
-            assert shape.endswith(("/Error", "/RefusedClaim", "/RefusedRoute"))
+            assert shape.endswith(("/Error", "/RefusedClaim", "/RefusedRoute", "/Blocked"))
         assert "401" in answers or address == "/api/v1/tokens/"
         assert ("404" in answers) or "{" not in address
 

@@ -54,7 +54,7 @@ def test_page(name: str, page: Page, visitor: Visitor, facility: Facility) -> No
             visit.check_axe(rules=["color-contrast"])
             visit.check_policy()
         finally:
-            visit.page.close()
+            visit.leave()
         complaints += [f"{language}: {line}" for line in visit.complaints]
     assert not complaints, "\n".join(complaints)
 

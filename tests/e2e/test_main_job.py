@@ -15,6 +15,7 @@ from tests.e2e.product import Product, running
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("product")]
 SignIn = Callable[[str], Page]
 RUN_MS = 90_000
+ROUTE = "ArF resist evaluation"
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def book(page: Page, what: str, lot: str) -> int:
     hold_first_slot(page, what)
     page.wait_for_url(re.compile(r"/book/hold/\d+/"))
     page.get_by_label("Lot", exact=True).select_option(label=option(page, "lot", lot))
-    page.get_by_label("Route", exact=True).select_option(index=1)
+    page.get_by_label("Route", exact=True).select_option(label=option(page, "route", ROUTE))
     page.locator("input[name=wafer_count]").fill("3")
     page.locator("[name=purpose]").fill("Resist evaluation by hand")
     press(page, "Check the answers")

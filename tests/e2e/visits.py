@@ -60,13 +60,23 @@ class Visit:
     status: int = 0
     complaints: list[str] = field(default_factory=list)
     scripts: set[str] = field(default_factory=set)
+    heard: dict[str, Any] = field(default_factory=dict)
 
     def hear(self, origin: str) -> None:
         """Note console errors, script errors, failed and foreign requests."""
-        self.page.on("console", lambda said: self._console(said.type, said.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
-        self.page.on("request", lambda request: self._request(request, origin))
-        self.page.on("response", self._response)
+        self.heard = {
+            "console": lambda said: self._console(said.type, said.text),
+            "pageerror": lambda error: self.complaints.append(f"script: {error}"),
+            "request": lambda request: self._request(request, origin),
+            "response": self._response,
+        }
+        for event, listener in self.heard.items():
+            self.page.on(event, listener)  # type: ignore[call-overload]
+
+    def leave(self) -> None:
+        """Hear no more; the tab stays for the next visit, for opening one is dear."""
+        for event, listener in self.heard.items():
+            self.page.remove_listener(event, listener)
 
     def _response(self, answer: Response) -> None:
         if answer.status >= 400 and not answer.request.is_navigation_request():
@@ -145,8 +155,11 @@ class Visitor:
         return cookies
 
     def open(self, path: str, who: str = "", language: str = "ko", look: Look = "light") -> Visit:
-        """Open `path`; the caller closes `visit.page`."""
-        visit = Visit(self.context(who, language, look).new_page())
+        """Open `path`; the caller leaves the visit, or closes its page."""
+        context = self.context(who, language, look)
+        page = context.pages[0] if context.pages else context.new_page()
+        page.emulate_media(color_scheme=look)
+        visit = Visit(page)
         visit.hear(self.site.url)
         answer = visit.page.goto(self.site.url + path, wait_until="load")
         visit.status = answer.status if answer else 0
