@@ -226,6 +226,13 @@ SPECTACULAR_SETTINGS = {
         "RecipeState": "testbed.process.models.RecipeState",
         "E10State": "testbed.tools.models.E10State",
         "CalendarKind": "testbed.booking.models.FeedKind",
+        "WishedDocument": "testbed.booking.models.WishedDocument",
+        "PenaltyKind": "testbed.booking.models.PenaltyKind",
+        "SupplyKind": "testbed.tools.models.SupplyKind",
+        "OutageKind": "testbed.outages.models.OutageKind",
+        "RebookingFate": "testbed.outages.models.Fate",
+        "RebookingState": "testbed.outages.models.RebookingState",
+        "PoolState": "testbed.pools.models.PoolState",
     },
 }
 

@@ -50,12 +50,12 @@ class Plan(APIView):
     """Whom a closure would touch, each with the nearest free slots; nothing is written."""
 
     @extend_schema(
-        request=shapes.TermsSerializer,
+        request=shapes.OutageTermsSerializer,
         responses={200: shapes.PlanSerializer, 422: NOT_VALID},
     )
     def post(self, request: Request) -> Response:
         demand(person(request), "maintain_tools")
-        asked = checked(shapes.TermsSerializer, request.data, request)
+        asked = checked(shapes.OutageTermsSerializer, request.data, request)
         terms, _fates = shapes.terms_and_fates(asked)
         return Response(look(actor=person(request), terms=terms).as_json())
 

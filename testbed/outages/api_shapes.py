@@ -91,7 +91,7 @@ class FateSerializer(serializers.Serializer[Any]):
     starts_at = MomentField(required=False)
 
 
-class TermsSerializer(serializers.Serializer[Any]):
+class OutageTermsSerializer(serializers.Serializer[Any]):
     """What is closed and when. `tools` counts for the scope tools, `area` and `utility` for theirs.
 
     weekdays: 0 is Monday. The reasons are for everybody, the note for the staff.
@@ -122,7 +122,7 @@ class TermsSerializer(serializers.Serializer[Any]):
         return found[0]
 
 
-class AnnouncementSerializer(TermsSerializer):
+class AnnouncementSerializer(OutageTermsSerializer):
     """The terms, and a fate for every booking in the way."""
 
     fates = serializers.ListField(child=FateSerializer(), required=False, max_length=1000)
