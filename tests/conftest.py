@@ -25,6 +25,12 @@ hypothesis_settings.load_profile("unhurried")
 PASSWORD = "a long enough sentence"
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Groups that must stay on one process go first, or at the end the others wait for them."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
 @pytest.fixture(autouse=True)
 def unhurried_sign_ins(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sign-ins are counted in a cache that all tests share: one test must not use up another's."""
