@@ -19,7 +19,8 @@ def main(arguments: list[str]) -> int:
         print("Chromium … ", end="", flush=True)
         path = chromium.install()
         print(path or "없음: 브라우저 시험을 건너뜁니다 · none: browser tests are skipped")
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", *arguments]
+    # Three on two cores: tests wait for browsers, wires and leases as much as they compute.
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "3", "--dist", "loadgroup", *arguments]
     child = subprocess.Popen(command, cwd=REPOSITORY, env=dict(os.environ))
     while True:
         try:
