@@ -94,7 +94,9 @@ class RouteSearchForm(forms.Form):
         for name in ("first", "last"):
             if data.get(name) and data[name].year not in YEARS:
                 self.add_error(name, _("Choose a time between the years 2000 and 2100."))
-        if not data.get("route") and not any(data.get(f"what_{number}") for number in ROWS):
+        named = data.get("route") or any(data.get(f"what_{number}") for number in ROWS)
+        # Who has only just come is not told off.
+        if self.is_asked and not named:
             self.add_error("route", _("Choose a route, or a tool for at least one step."))
         return data
 
