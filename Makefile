@@ -1,4 +1,4 @@
-# make up · make up ONCE=1 · make test · make lint · make bench [ONLY=prefix]
+# make up · make up ONCE=1 · make test · make nightly · make lint · make bench [ONLY=prefix]
 # make format · make requirements · make clean
 PYTHON = python3
 ONCE =
@@ -11,7 +11,7 @@ COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 
 FIND_TEMPLATES = find testbed -path '*/templates/*' -name '*.html'
 
-.PHONY: up test lint format bench requirements clean
+.PHONY: up test nightly lint format bench requirements clean
 
 up:
 	@$(BOOTSTRAP) run
@@ -20,6 +20,10 @@ up:
 test:
 	@$(BOOTSTRAP) dev
 	@$(IN) -m testbed.ops.testing $(TESTS)
+
+# The long variants too: minutes of random schedules and plans.
+nightly:
+	@TESTBED_NIGHTLY=1 $(MAKE) test
 
 lint:
 	@$(BOOTSTRAP) dev

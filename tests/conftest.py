@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import time
 from typing import Any
@@ -25,9 +26,19 @@ hypothesis_settings.load_profile("unhurried")
 PASSWORD = "a long enough sentence"
 
 
+NIGHTLY = os.environ.get("TESTBED_NIGHTLY") == "1"
+
+
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Groups that must stay on one process go first, or at the end the others wait for them."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Groups that must stay on one process go first, or at the end the others wait for them.
+
+    Tests marked `nightly` run only with TESTBED_NIGHTLY=1.
+    """
+    if not NIGHTLY:
+        long_ones = [item for item in items if item.get_closest_marker("nightly")]
+        config.hook.pytest_deselected(items=long_ones)
+        items[:] = [item for item in items if item not in long_ones]
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
