@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from instruments.fab.kinds import MODELS, NAMES
+
 WIRES = ("socket", "hislip", "vxi11")
-KINDS = ("scanner", "track", "cd_sem")
 
 
 class BadConfig(ValueError):
@@ -42,11 +43,10 @@ class FabConfig:
 
 
 def default_config(seed: int = 1, scale: float = 1.0) -> FabConfig:
-    """One scanner, one track and one CD-SEM on free ports."""
-    names = {"scanner": "SCN-1", "track": "TRK-1", "cd_sem": "SEM-1"}
+    """One tool of each kind on free ports."""
     tools = (
         ToolConfig(kind, name, f"{name.replace('-', '')}00{k}", seed=k)
-        for k, (kind, name) in enumerate(names.items(), start=1)
+        for k, (kind, name) in enumerate(NAMES.items(), start=1)
     )
     return FabConfig(tuple(tools), seed, scale)
 
@@ -88,8 +88,8 @@ def _tool(entry: Mapping[str, Any]) -> ToolConfig:
         int(entry.get("seed", 0)),
         wires,
     )
-    if tool.kind not in KINDS:
-        raise BadConfig(f"{tool.name}: {tool.kind!r} is none of {', '.join(KINDS)}")
+    if tool.kind not in MODELS:
+        raise BadConfig(f"{tool.name}: {tool.kind!r} is none of {', '.join(MODELS)}")
     unknown = set(wires) - set(WIRES)
     if unknown:
         raise BadConfig(f"{tool.name}: no wire is called {', '.join(sorted(unknown))}")

@@ -12,11 +12,8 @@ from instruments.fab.clock import FabClock
 from instruments.fab.config import FabConfig
 from instruments.fab.control import ControlServer
 from instruments.fab.faults import Faults
+from instruments.fab.kinds import MODELS
 from instruments.fab.memory import Memory, NoMemory
-from instruments.fab.models.base import ToolModel
-from instruments.fab.models.cd_sem import CdSemModel
-from instruments.fab.models.scanner import ScannerModel
-from instruments.fab.models.track import TrackModel
 from instruments.fab.wires.channel import HOST, Channel, ToolPower
 from instruments.fab.wires.hislip import HislipChannel
 from instruments.fab.wires.raw_socket import SocketChannel
@@ -25,11 +22,6 @@ from instruments.fab.world import World
 from instruments.resource_name import Wire, resource_text
 
 SAVE_EVERY_S = 1.0
-MODELS: dict[str, type[ToolModel]] = {
-    "scanner": ScannerModel,
-    "track": TrackModel,
-    "cd_sem": CdSemModel,
-}
 CHANNELS: dict[Wire, type[Channel]] = {
     "socket": SocketChannel,
     "hislip": HislipChannel,
