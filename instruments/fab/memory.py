@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from instruments.fab.matter import Film, Particle, Registration
 from instruments.fab.models.base import Job, ToolModel
 from instruments.fab.models.litho import Bake, Coat, Optics
 from instruments.fab.world import Carrier, Line, Shot, Wafer, World
@@ -117,7 +118,16 @@ def _wafer(flat: Mapping[str, Any]) -> Wafer:
     rebuilt["optics"] = Optics(**flat["optics"])
     rebuilt["shots"] = {(c, r): Shot(dose, focus) for c, r, dose, focus in flat["shots"]}
     rebuilt["lines"] = {(c, r): Line(*line) for c, r, *line in flat["lines"]}
+    rebuilt["films"] = [Film(**one) for one in flat.get("films", ())]
+    rebuilt["particles"] = [Particle(**one) for one in flat.get("particles", ())]
+    found = flat.get("registration")
+    rebuilt["registration"] = _registration(found) if found else None
     return Wafer(**rebuilt)
+
+
+def _registration(flat: Mapping[str, Any]) -> Registration:
+    residual = {at: (float(dx), float(dy)) for at, (dx, dy) in flat["residual"].items()}
+    return Registration(**{**flat, "residual": residual})
 
 
 def _carrier(flat: Mapping[str, Any]) -> Carrier:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from instruments.fab.clock import FabClock
+from instruments.fab.matter import Film, Particle, Registration
 from instruments.fab.models.litho import (
     Bake,
     Coat,
@@ -54,7 +55,7 @@ class Shot:
 
 @dataclass
 class Wafer:
-    """One wafer and everything that was done to its present layer."""
+    """One wafer and everything that was done to it; `films` from the bottom up."""
 
     wafer_id: str
     layer: int = 0
@@ -65,6 +66,9 @@ class Wafer:
     focus_shift: float = 0.0
     exposures: int = 0
     lines: dict[Field, Line] = field(default_factory=dict)
+    films: list[Film] = field(default_factory=list)
+    particles: list[Particle] = field(default_factory=list)
+    registration: Registration | None = None
     history: list[str] = field(default_factory=list)
 
     def state(self) -> str:
@@ -142,7 +146,7 @@ class World:
         wafer.layer += 1
         wafer.coat, wafer.bake = coat, None
         wafer.shots, wafer.lines, wafer.exposures = {}, {}, 0
-        wafer.focus_shift = 0.0
+        wafer.focus_shift, wafer.registration = 0.0, None
         wafer.history.append(f"coat {coat.resist} {coat.thickness:.1f} nm")
 
     def begin_exposure(self, wafer: Wafer, optics: Optics) -> None:
@@ -196,5 +200,8 @@ class World:
             "exposures": wafer.exposures,
             "fields": len(wafer.shots),
             "coat": asdict(wafer.coat) if wafer.coat else None,
+            "films": [{"material": one.material, "mean_nm": one.mean()} for one in wafer.films],
+            "particles": len(wafer.particles),
+            "registration": asdict(wafer.registration) if wafer.registration else None,
             "history": list(wafer.history),
         }

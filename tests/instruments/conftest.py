@@ -20,11 +20,11 @@ from hypothesis import settings
 from instruments.catalogue import TOOLS, open_tool
 from instruments.driver import ScpiTool
 from instruments.fab.control import FabControl
+from instruments.fab.kinds import NAMES
 from instruments.jobs import Done, Outcome, Progress, StepOrder, WaferOrder
 
 WIRES = ("socket", "hislip", "vxi11")
-KINDS = ("scanner", "track", "cd_sem")
-NAMES = {"scanner": "SCN-1", "track": "TRK-1", "cd_sem": "SEM-1"}
+KINDS = tuple(TOOLS)
 FAST = 4000.0
 COAT = {"operation": "coat", "resist": "ARF-1"}
 DEVELOP = {"operation": "develop"}
@@ -65,10 +65,17 @@ class Fab:
 
     def reset_settings(self) -> None:
         """Every tool's settings as after power-on, whatever the test before left."""
+        self._tell_all(b"*CLS\n*RST\n*OPC?\n")
+
+    def free_ports(self) -> None:
+        """Every tool made safe, its load port empty."""
+        self._tell_all(b"SAFE\nCARR:UND\n*OPC?\n")
+
+    def _tell_all(self, lines: bytes) -> None:
         for kind in KINDS:
             port = self.ports["tools"][NAMES[kind]]["ports"]["socket"]
-            with socket.create_connection(("127.0.0.1", port), timeout=5) as raw:
-                raw.sendall(b"*CLS\n*RST\n*OPC?\n")
+            with _patiently_connected(port) as raw:
+                raw.sendall(lines)
                 assert raw.recv(10) == b"1\n"
 
     def carrier(self, wafers: int = 1) -> tuple[str, list[WaferOrder]]:
@@ -78,6 +85,18 @@ class Fab:
         carrier_id = f"FOUP-{number}"
         self.control.deliver(carrier_id, {one.slot: one.wafer_id for one in orders})
         return carrier_id, orders
+
+
+def _patiently_connected(port: int, limit_s: float = 3.0) -> socket.socket:
+    """A tool that was power-cycled refuses connections until it has booted."""
+    ends = time.monotonic() + limit_s
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=5)
+        except ConnectionRefusedError:
+            if time.monotonic() > ends:
+                raise
+            time.sleep(0.02)
 
 
 def finish(tool: ScpiTool, kind: str, order: StepOrder, limit_s: float = 10.0) -> Outcome:
@@ -135,11 +154,7 @@ def fab(fab_process: Fab) -> Iterator[Fab]:
     yield fab_process
     fab_process.control.clear_faults()
     fab_process.control.rescale(FAST)
-    for kind in KINDS:
-        tool = fab_process.tool(kind, timeout_s=3.0)
-        tool.safe()
-        tool.undock()
-        tool.link.close()
+    fab_process.free_ports()
 
 
 @pytest.fixture

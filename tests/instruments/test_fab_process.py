@@ -41,7 +41,7 @@ def test_a_configuration_is_read(tmp_path: Path) -> None:
     ("raw", "word"),
     [
         ({}, "tools"),
-        ({"tools": [TOOL | {"kind": "etcher"}]}, "etcher"),
+        ({"tools": [TOOL | {"kind": "toaster"}]}, "toaster"),
         ({"tools": [TOOL | {"wires": {"gpib": 1}}]}, "gpib"),
         ({"tools": [TOOL, TOOL]}, "share a name"),
         ({"tools": [TOOL], "scale": 0}, "positive"),

@@ -23,7 +23,7 @@ from tests.instruments.conftest import (
     COAT,
     DEVELOP,
     FEM,
-    KINDS,
+    LITHO,
     MEASURE,
     WIRES,
     Fab,
@@ -104,14 +104,14 @@ def handles(fab_process: Fab) -> dict[str, str]:
     ):
         carry_out(fab_process.tool(kind), kind, recipe, wafers, carrier)
     found = {}
-    for kind in KINDS:
+    for kind in LITHO:
         tool = fab_process.tool(kind)
         found[kind] = tool.last_job(wafers[0].wafer_id)
         tool.link.close()
     return found
 
 
-@pytest.fixture(params=[f"{kind}-{wire}" for kind in KINDS for wire in WIRES])
+@pytest.fixture(params=[f"{kind}-{wire}" for kind in LITHO for wire in WIRES])
 def place(request: pytest.FixtureRequest, no_faults: Fab) -> Iterator[tuple[str, str, ScpiTool]]:
     """A tool on a wire, with a short timeout and its link open."""
     kind, wire = request.param.split("-")

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instruments.fab.clock import FabClock, HandClock
-from instruments.fab.models.base import ToolModel
-from instruments.fab.models.cd_sem import CdSemModel
+from instruments.fab.kinds import MODELS
 from instruments.fab.models.litho import (
     Bake,
     Coat,
@@ -23,8 +22,6 @@ from instruments.fab.models.litho import (
     latitude,
     truth_of,
 )
-from instruments.fab.models.scanner import ScannerModel
-from instruments.fab.models.track import TrackModel
 from instruments.fab.world import NoSuchThing, Shot, World
 from instruments.scanner import steps as scanner_steps
 from tests.instruments.conftest import unhurried
@@ -33,11 +30,6 @@ FEM = (
     'EXP:RET "R1"', "LAY:KIND FEM", "LAY:DOSE:STAR 24", "LAY:DOSE:STEP 2", "LAY:DOSE:COUN 7",
     "LAY:FOC:STAR -100", "LAY:FOC:STEP 20", "LAY:FOC:COUN 11",
 )  # fmt: skip
-KINDS: dict[str, type[ToolModel]] = {
-    "scanner": ScannerModel,
-    "track": TrackModel,
-    "cd_sem": CdSemModel,
-}
 
 
 class Bench:
@@ -47,7 +39,7 @@ class Bench:
         self.clock = HandClock()
         self.world = World(seed, self.clock)
         self.tools = {kind: model(kind, f"S-{kind}", seed, self.world)
-                      for kind, model in KINDS.items()}  # fmt: skip
+                      for kind, model in MODELS.items()}  # fmt: skip
         for tool in self.tools.values():
             tool.neighbours = {k: t for k, t in self.tools.items() if t is not tool}
         self.world.deliver("F1", {k: f"W{k}" for k in range(1, wafers + 1)})
