@@ -6,11 +6,37 @@ import pgtrigger
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from testbed.material.querysets import CarrierQuerySet, LotQuerySet, WaferQuerySet
+from testbed.material.querysets import (
+    CarrierQuerySet,
+    CertifiedCleanQuerySet,
+    LotQuerySet,
+    WaferQuerySet,
+)
 from testbed.people.models import Company, User
-from testbed.tools.models import ContaminationClass
+from testbed.tools.models import Clean, ContaminationClass, Tool
 
 SLOTS = 25
+
+
+# A class gets better only from within the trigger of a certified clean, one level further down.
+CLEANER_ONLY_SO = """
+IF pg_trigger_depth() > 1 THEN
+    RETURN NEW;
+END IF;
+RAISE EXCEPTION 'not_cleaned'
+    USING ERRCODE = '23514', CONSTRAINT = '{what}_cleaner_by_a_clean_only';
+"""
+
+
+def _cleaner_by_a_clean_only(what: str) -> pgtrigger.Trigger:
+    """Keeps a wafer or a carrier from getting cleaner by a mere UPDATE."""
+    return pgtrigger.Trigger(
+        name=f"{what}_cleaner_by_a_clean_only",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Update,
+        condition=pgtrigger.Q(new__contamination_class__lt=pgtrigger.F("old__contamination_class")),
+        func=CLEANER_ONLY_SO.format(what=what),
+    )
 
 
 class Carrier(models.Model):
@@ -25,6 +51,7 @@ class Carrier(models.Model):
 
     class Meta:
         ordering = ("code",)
+        triggers: ClassVar[list[pgtrigger.Trigger]] = [_cleaner_by_a_clean_only("carrier")]
 
     def __str__(self) -> str:
         return self.code
@@ -146,6 +173,76 @@ class Wafer(models.Model):
                 violation_error_message=_("A carrier's slots are numbered 1 to 25."),
             ),
         ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = [_cleaner_by_a_clean_only("wafer")]
 
     def __str__(self) -> str:
         return self.wafer_id
+
+
+# The record and the better class are one act: neither stands without the other.
+RESET_THE_CLASS = """
+UPDATE material_wafer SET contamination_class = NEW.to_class
+    WHERE id = NEW.wafer_id AND contamination_class = NEW.from_class;
+IF NOT FOUND THEN
+    UPDATE material_carrier SET contamination_class = NEW.to_class
+        WHERE id = NEW.carrier_id AND contamination_class = NEW.from_class;
+END IF;
+IF NOT FOUND THEN
+    RAISE EXCEPTION 'class_changed'
+        USING ERRCODE = '23514', CONSTRAINT = 'certified_clean_from_present_class';
+END IF;
+RETURN NEW;
+"""
+
+
+class CertifiedClean(models.Model):
+    """A wafer or an empty carrier was cleaned, and is of a better class since; append-only.
+
+    By a run (its number) or by hand; the class itself is reset by the table's trigger.
+    """
+
+    clean = models.ForeignKey(Clean, on_delete=models.PROTECT, related_name="+")
+    tool = models.ForeignKey(Tool, on_delete=models.PROTECT, related_name="+")
+    wafer = models.ForeignKey(
+        Wafer, null=True, blank=True, on_delete=models.PROTECT, related_name="cleans"
+    )
+    carrier = models.ForeignKey(
+        Carrier, null=True, blank=True, on_delete=models.PROTECT, related_name="cleans"
+    )
+    from_class = models.PositiveSmallIntegerField(choices=ContaminationClass.choices)
+    to_class = models.PositiveSmallIntegerField(choices=ContaminationClass.choices)
+    cleaned_at = models.DateTimeField()
+    cleaned_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    run_id = models.BigIntegerField(null=True, blank=True)
+    certificate = models.CharField(max_length=500)
+
+    objects = CertifiedCleanQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-cleaned_at", "-pk")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=models.Q(wafer=None, carrier__isnull=False)
+                | models.Q(wafer__isnull=False, carrier=None),
+                name="certified_clean_of_one_thing",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(to_class__lt=models.F("from_class")),
+                name="certified_clean_makes_cleaner",
+            ),
+        ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = [
+            pgtrigger.Protect(
+                name="certified_clean_append_only",
+                operation=pgtrigger.Update | pgtrigger.Delete,
+            ),
+            pgtrigger.Trigger(
+                name="certified_clean_resets_the_class",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert,
+                func=RESET_THE_CLASS,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.clean_id} {self.wafer_id or self.carrier_id}"

@@ -39,3 +39,9 @@ class LotQuerySet(CompanyOwnedQuerySet):
 
 class WaferQuerySet(CompanyOwnedQuerySet):
     company_path = "lot__company"
+
+
+class CertifiedCleanQuerySet(CompanyOwnedQuerySet):
+    """A company sees its own wafers'; carriers' are the staff's to see."""
+
+    company_path = "wafer__lot__company"

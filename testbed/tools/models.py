@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeBoundary, RangeOperators
 from django.db import models
@@ -11,10 +12,12 @@ from django.utils.translation import gettext_lazy as _
 
 from testbed.people.models import Company, User
 from testbed.tools.querysets import (
+    LoadingQuerySet,
     QualificationQuerySet,
     StateSpanQuerySet,
     SupplyQuerySet,
     ToolQuerySet,
+    TrainingQuerySet,
 )
 
 
@@ -208,11 +211,22 @@ class Training(models.Model):
     course = models.ForeignKey(Course, on_delete=models.CASCADE, related_name="trainings")
     completed_on = models.DateField(help_text="in Korea")
     valid_until = models.DateField(null=True, blank=True, help_text="last day, in Korea")
+    trainer = models.CharField(max_length=60, blank=True)
+    recorded_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    objects = TrainingQuerySet.as_manager()
 
     class Meta:
         ordering = ("course", "user")
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["user", "course"], name="training_once"),
+            models.CheckConstraint(
+                condition=models.Q(valid_until=None)
+                | models.Q(valid_until__gte=models.F("completed_on")),
+                name="training_ends_after_it",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -249,6 +263,20 @@ class Supply(Named):
         ordering = ("kind", "code")
 
 
+# Two loadings of one reticle go through its row one after the other.
+RETICLE_IN_ONE_PLACE = """
+PERFORM 1 FROM tools_supply WHERE id = NEW.supply_id AND kind = 'reticle' FOR NO KEY UPDATE;
+IF FOUND AND EXISTS (
+    SELECT 1 FROM tools_loading AS other
+    WHERE other.supply_id = NEW.supply_id AND other.id <> NEW.id AND other.unloaded_at IS NULL
+) THEN
+    RAISE EXCEPTION 'reticle_elsewhere'
+        USING ERRCODE = '23505', CONSTRAINT = 'loading_reticle_elsewhere';
+END IF;
+RETURN NEW;
+"""
+
+
 class Loading(models.Model):
     """A supply in a tool, from when on; the open ones are the tool's present configuration."""
 
@@ -259,6 +287,8 @@ class Loading(models.Model):
     loaded_by = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
+
+    objects = LoadingQuerySet.as_manager()
 
     class Meta:
         ordering = ("tool", "loaded_at")
@@ -272,6 +302,15 @@ class Loading(models.Model):
                 condition=models.Q(unloaded_at=None)
                 | models.Q(unloaded_at__gte=models.F("loaded_at")),
                 name="loading_ends_after_start",
+            ),
+        ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = [
+            pgtrigger.Trigger(
+                name="reticle_in_one_place",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                condition=pgtrigger.Q(new__unloaded_at__isnull=True),
+                func=RETICLE_IN_ONE_PLACE,
             ),
         ]
 

@@ -10,7 +10,7 @@ from testbed.people.querysets import CompanyOwnedQuerySet
 
 if TYPE_CHECKING:
     from testbed.people.querysets import Viewer
-    from testbed.tools.models import StateSpan, Supply, Tool  # noqa: F401 - named in the generics
+    from testbed.tools.models import Loading, StateSpan, Supply, Tool  # noqa: F401
 
 
 class ToolQuerySet(models.QuerySet["Tool"]):
@@ -35,6 +35,12 @@ class QualificationQuerySet(CompanyOwnedQuerySet):
     company_path = "user__company"
 
 
+class TrainingQuerySet(CompanyOwnedQuerySet):
+    """A company sees its own people's."""
+
+    company_path = "user__company"
+
+
 class StateSpanQuerySet(models.QuerySet["StateSpan"]):
     def visible_to(self, user: Viewer) -> Self:
         return self if user.is_authenticated else self.none()
@@ -48,3 +54,17 @@ class SupplyQuerySet(models.QuerySet["Supply"]):
         if user.is_staff_member:
             return self
         return self.filter(models.Q(company=None) | models.Q(company=user.company_id))
+
+
+class LoadingQuerySet(models.QuerySet["Loading"]):
+    def visible_to(self, user: Viewer) -> Self:
+        """Those of supplies that this person may know."""
+        if not user.is_authenticated:
+            return self.none()
+        if user.is_staff_member:
+            return self
+        own = models.Q(supply__company=None) | models.Q(supply__company=user.company_id)
+        return self.filter(own)
+
+    def present(self) -> Self:
+        return self.filter(unloaded_at=None)
