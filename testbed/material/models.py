@@ -201,7 +201,7 @@ class CertifiedClean(models.Model):
     By a run (its number) or by hand; the class itself is reset by the table's trigger.
     """
 
-    clean = models.ForeignKey(Clean, on_delete=models.PROTECT, related_name="+")
+    kind = models.ForeignKey(Clean, on_delete=models.PROTECT, related_name="+")
     tool = models.ForeignKey(Tool, on_delete=models.PROTECT, related_name="+")
     wafer = models.ForeignKey(
         Wafer, null=True, blank=True, on_delete=models.PROTECT, related_name="cleans"
@@ -245,4 +245,4 @@ class CertifiedClean(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.clean_id} {self.wafer_id or self.carrier_id}"
+        return f"{self.kind_id} {self.wafer_id or self.carrier_id}"
