@@ -25,6 +25,7 @@ from instruments.jobs import Done, Outcome, Progress, StepOrder, WaferOrder
 
 WIRES = ("socket", "hislip", "vxi11")
 KINDS = tuple(TOOLS)
+LITHO = ("scanner", "track", "cd_sem")
 FAST = 4000.0
 COAT = {"operation": "coat", "resist": "ARF-1"}
 DEVELOP = {"operation": "develop"}
