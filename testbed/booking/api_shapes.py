@@ -22,10 +22,10 @@ from testbed.booking.models import (
 from testbed.booking.on_behalf import engineer_named
 from testbed.booking.override import Override
 from testbed.booking.place import Answers
-from testbed.booking.rules import RuleBook
 from testbed.booking.status import is_asked, status
 from testbed.booking.target import find
 from testbed.booking.version import LENGTH, version_of
+from testbed.booking.whose_rules import WhoseRules
 from testbed.material.models import SLOTS, Lot
 from testbed.people.models import User
 from testbed.people.permissions import demand
@@ -283,6 +283,18 @@ class DeskSerializer(OverridingSerializer):
         return engineer_named(person(self.context["request"]), whom) if whom else None
 
 
+class ExpectedField(serializers.CharField):
+    """The `version` of the booking that the caller has seen."""
+
+    def __init__(self, **_given: Any) -> None:
+        super().__init__(
+            required=False,
+            allow_blank=True,
+            max_length=LENGTH,
+            help_text="the booking's `version` as you saw it; 409 when it has changed since",
+        )
+
+
 class NewHoldSerializer(SpanSerializer, DeskSerializer):
     """A slot to hold."""
 
@@ -294,10 +306,7 @@ class SubmitSerializer(AnswersSerializer, OverridingSerializer):
 class NewSpanSerializer(SpanSerializer, OverridingSerializer):
     """Where a booking moves to."""
 
-    expected = serializers.CharField(
-        required=False, allow_blank=True, max_length=LENGTH,
-        help_text="the booking's `version` as you saw it; 409 when it has changed since",
-    )  # fmt: skip
+    expected = ExpectedField()
 
 
 class NewBookingSerializer(SpanSerializer, AnswersSerializer, DeskSerializer):
@@ -419,7 +428,7 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
         if booking.state_at(self.context["now"]) != BookingState.HELD:
             return 0
         tools = [claim.tool for claim in booking.allocations.all()]
-        return extensions_left(booking, self.context["rulebook"], tools)
+        return extensions_left(booking, self.context["rules"].of(booking), tools)
 
     @extend_schema_field(QuoteSerializer(allow_null=True))
     def get_quote(self, booking: Booking) -> dict[str, Any] | None:
@@ -427,5 +436,5 @@ class BookingSerializer(serializers.ModelSerializer[Booking]):
 
 
 def booking_context(viewer: Viewer | None = None) -> dict[str, Any]:
-    """What `BookingSerializer` needs besides the booking (one query); viewer: who reads it."""
-    return {"now": timezone.now(), "rulebook": RuleBook.load(), "viewer": viewer}
+    """What `BookingSerializer` needs besides the booking; viewer: who reads it."""
+    return {"now": timezone.now(), "rules": WhoseRules(), "viewer": viewer}

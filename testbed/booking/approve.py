@@ -72,6 +72,8 @@ def _decide(actor: User, booking: Booking, state: BookingState, reason: str) -> 
     )  # fmt: skip
     if state == BookingState.REFUSED:
         line.free([pending.pk])
+    else:
+        line.tell_of(pending, tools)
     action = "booking.approved" if state == BookingState.CONFIRMED else "booking.refused"
     journal.record(actor=actor, action=action, subject=pending, company=pending.company)
     (notify.approved if state == BookingState.CONFIRMED else notify.refused)(pending)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from testbed.booking import line, notify, penalties, signals
 from testbed.booking.models import Booking, BookingState, PenaltyKind
 from testbed.booking.penalties import NOTHING, Charge, Cost, cost_of_cancelling, tools_of
+from testbed.booking.version import demand_unchanged
 from testbed.people import journal
 from testbed.people.permissions import demand, may
 from testbed.refusals import Refusal
@@ -23,17 +24,23 @@ if TYPE_CHECKING:
 
 
 def cancel(
-    *, actor: User, booking: Booking, agreed: Charge = NOTHING, excused: bool = False
+    *,
+    actor: User,
+    booking: Booking,
+    agreed: Charge = NOTHING,
+    excused: bool = False,
+    expected: str = "",
 ) -> Booking:
     """Free a held, pending or confirmed booking before it starts, at the cost that was agreed.
 
     The company's engineers, and the staff who approve (who never pay). excused: the facility is
     the reason, so it costs nothing; never from a person's request. Refusal "over" (409) when it
-    is not live any more, "already_started" (409) once a confirmed one runs, "cost_changed" (409,
-    with the cost) when it is not `agreed`.
+    is not live any more, "already_started" (409) once a confirmed one runs, "changed_meanwhile"
+    (409) when it is not as `expected` (see `version`), "cost_changed" (409, with the cost) when
+    that is not `agreed`.
     """
     demand_may(actor)
-    return in_transaction(lambda: _cancel(actor, booking, agreed, excused))
+    return in_transaction(lambda: _cancel(actor, booking, agreed, excused, expected))
 
 
 def preview(*, actor: User, booking: Booking) -> Cost:
@@ -50,10 +57,11 @@ def demand_may(actor: User) -> None:
         demand(actor, "book")
 
 
-def _cancel(actor: User, booking: Booking, agreed: Charge, excused: bool) -> Booking:
+def _cancel(actor: User, booking: Booking, agreed: Charge, excused: bool, expected: str) -> Booking:
     live, tools = line.lock_booking(actor, booking)
     now = timezone.now()
     demand_cancellable(live, now)
+    demand_unchanged(live, [tool.pk for tool in tools], expected)
     cost = Cost() if excused else _cost(actor, live, tools, now)
     if cost.charge != agreed:
         raise cost_changed(cost.charge, cost.as_json())

@@ -46,6 +46,12 @@ class ChargeSerializer(serializers.Serializer[Any]):
     debt_minutes = serializers.IntegerField(min_value=0, max_value=MOST, default=0)
 
 
+class CancelSerializer(ChargeSerializer):
+    """The agreed cost, and which state of the booking it was read of."""
+
+    expected = shapes.ExpectedField()
+
+
 class PartSerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     number = serializers.CharField()
@@ -84,7 +90,8 @@ class PenaltySerializer(serializers.ModelSerializer[Penalty]):
 NOT_ALLOWED = OpenApiResponse(description="the role does not allow it")
 READING: dict[int, Any] = {403: NOT_ALLOWED, 409: OpenApiResponse(description="it is over")}
 COST_CHANGED = OpenApiResponse(
-    description="the cost is not what was agreed to (`cost_changed`, with `cost`), or it is over"
+    description="the cost is not what was agreed to (`cost_changed`, with `cost`), it is not as it "
+    "was seen (`changed_meanwhile`), or it is over"
 )
 
 
@@ -114,13 +121,18 @@ class Cancel(APIView):
         return Response(preview(actor=person(request), booking=one_booking(request, pk)).as_json())
 
     @extend_schema(
-        request=ChargeSerializer, responses={200: shapes.BookingSerializer, 409: COST_CHANGED}
+        request=CancelSerializer, responses={200: shapes.BookingSerializer, 409: COST_CHANGED}
     )
     def post(self, request: Request, pk: int) -> Response:
         booking = one_booking(request, pk)
-        return shown(
-            request, cancel(actor=person(request), booking=booking, agreed=agreed(request))
+        form = CancelSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        given = dict(form.validated_data)
+        expected = given.pop("expected", "")
+        gone = cancel(
+            actor=person(request), booking=booking, agreed=Charge(**given), expected=expected
         )
+        return shown(request, gone)
 
 
 class CancelRest(APIView):

@@ -18,6 +18,7 @@ from testbed.booking.no_show import arrive
 from testbed.booking.penalties import NOTHING, Charge, sums, waive
 from testbed.booking.reconfirm import reconfirm
 from testbed.booking.together_forms import ChargeForm, WaiverForm
+from testbed.booking.version import version_of
 from testbed.booking.views import own_bookings, show_booking
 from testbed.people.permissions import demand, may
 from testbed.people.visitor import person
@@ -46,10 +47,13 @@ def cancel_booking(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "GET":
         return _show_cost(request, found)
     try:
-        cancel(actor=person(request), booking=found, agreed=agreed(request))
+        cancel(
+            actor=person(request), booking=found, agreed=agreed(request),
+            expected=request.POST.get("expected", ""),
+        )  # fmt: skip
     except Refusal as refused:
-        if refused.code == "cost_changed":
-            return _show_cost(request, found, refused)
+        if refused.code in ("cost_changed", "changed_meanwhile"):
+            return _show_cost(request, get_object_or_404(own_bookings(request), pk=pk), refused)
         return show_booking(request, found, refused)
     messages.success(request, _("Cancelled. The time is free for others."))
     return redirect("booking", pk=pk)
@@ -63,7 +67,12 @@ def _show_cost(
         cost = preview(actor=person(request), booking=booking)
     except Refusal as closed:
         refused = closed
-    context = {"booking": booking, "cost": cost, "refused": refused}
+    context = {
+        "booking": booking,
+        "cost": cost,
+        "refused": refused,
+        "version": version_of(booking, (claim.tool_id for claim in booking.allocations.all())),
+    }
     status = 409 if refused and cost else 200
     return render(request, "booking/cancel.html", context, status=status)
 

@@ -18,6 +18,7 @@ from testbed.booking.on_behalf import behalf_details, booker_for, booker_of
 from testbed.booking.override import aside, demand_override, note_aside, set_aside
 from testbed.booking.request import gather, price
 from testbed.booking.rules import HOLD_TIME, BookingRequest, Broken, RuleBook
+from testbed.booking.whose_rules import rules_for
 from testbed.compiled import insert
 from testbed.people import journal
 from testbed.refusals import Refusal
@@ -147,7 +148,7 @@ def hold_length(rulebook: RuleBook, tools: Sequence[Tool]) -> timedelta:
 
 
 def extensions_left(booking: Booking, rulebook: RuleBook, tools: Sequence[Tool]) -> int:
-    """How often this hold may still be extended."""
+    """How often this hold may still be extended; rulebook: as of `rules_for` the booking."""
     most: int = _hold_parameter(rulebook, tools, "extensions")
     return max(0, most - booking.hold_extensions)
 
@@ -172,7 +173,7 @@ def extend_now(*, actor: User, booking: Booking) -> Booking:
     held, tools = line.lock_booking(actor, booking)
     now = timezone.now()
     demand_held(held, now)
-    rulebook = RuleBook.load()
+    rulebook = rules_for(held)
     if not extensions_left(held, rulebook, tools):
         told = Broken(HOLD_TIME, {"extensions": held.hold_extensions})
         raise Refusal(told.code, told.message, next_step=told.next_step)

@@ -116,6 +116,11 @@ def write(booking: Booking, tools: Sequence[Tool]) -> None:
             for tool in tools
         ]
     )
+    tell_of(booking, tools)
+
+
+def tell_of(booking: Booking, tools: Sequence[Tool]) -> None:
+    """Open pages hear when it commits that these claims are new, or look another way now."""
     span = Interval(booking.starts_at, booking.ends_at)
     tell_on_commit([(tool.pk, span) for tool in tools], freed=False)
 

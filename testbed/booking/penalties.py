@@ -15,9 +15,9 @@ from django.utils.translation import gettext_lazy as _
 
 from testbed.booking.hours import KST
 from testbed.booking.models import Booking, BookingState, Penalty, PenaltyKind
-from testbed.booking.request import groups_of
 from testbed.booking.rules import RuleBook, by_code
 from testbed.booking.rules.what import DOWN
+from testbed.booking.whose_rules import rules_for
 from testbed.people import journal
 from testbed.people.models import JournalEntry
 from testbed.people.permissions import demand, may
@@ -106,11 +106,7 @@ def tools_of(booking: Booking) -> list[Tool]:
 
 def rulebook_of(booking: Booking) -> RuleBook:
     """The rules of the day on which the booking was made: those its people agreed to."""
-    rulebook = RuleBook.load(booking.created_at)
-    if not rulebook.has_groups:
-        return rulebook
-    groups = groups_of(booking.booked_by, booking.company)
-    return rulebook.of_groups(group.pk for group in groups)
+    return rules_for(booking, booking.created_at)
 
 
 def terms_of(booking: Booking, tools: Sequence[Tool]) -> list[Terms]:

@@ -146,6 +146,7 @@ def submit_now(
     _fill(held, answers, request)
     new = set_aside(held, checked.gave_way, override)
     held.save()
+    line.tell_of(held, tools)
     take_along(held, answers.supplies)
     _note(held, actor)
     note_aside(actor, held, new)

@@ -31,8 +31,9 @@ from testbed.booking.override import aside, demand_override, told
 from testbed.booking.place import demand_answers, submit, target_of
 from testbed.booking.question_panel import questions_of
 from testbed.booking.request import gather, price
-from testbed.booking.rules import NEEDS_APPROVAL, RuleBook, check_all, refusing
+from testbed.booking.rules import NEEDS_APPROVAL, check_all, refusing
 from testbed.booking.slots import Found, Slot, find_slots, nearest
+from testbed.booking.whose_rules import rules_for
 from testbed.people.journal import sentence
 from testbed.people.models import JournalEntry
 from testbed.people.permissions import may
@@ -259,7 +260,7 @@ def _show_form(
     tools = [claim.tool for claim in booking.allocations.all()]
     told_no = [one.as_json() for one in broken]
     told_no += refused.extra.get("broken_rules", []) if refused else []
-    rulebook = RuleBook.load()
+    rulebook = rules_for(booking)
     context = {
         "booking": booking,
         "form": form,

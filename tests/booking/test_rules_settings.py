@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.utils import timezone
 
+from testbed.booking.hold import hold
 from testbed.booking.models import Booking, Penalty, RuleSetting
 from testbed.booking.overview import known_settings
 from testbed.booking.place import Answers, place
@@ -21,6 +22,8 @@ from tests.booking.conftest import setting, tomorrow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from rest_framework.test import APIClient
 
     from testbed.people.models import Company, User
     from testbed.tools.models import Tool
@@ -123,6 +126,24 @@ class TestGroups:
         with pytest.raises(Refusal, match="maximum_length"):
             place(actor=charlie, **asked, **long)
         assert place(actor=alice, **asked, **long).pk
+
+    def test_a_groups_hold_is_extended_as_often_as_it_may(
+        self, alice: User, charlie: User, sem_target: Target, crew: Group,
+        api: Callable[[User], APIClient],
+    ) -> None:  # fmt: skip
+        rule = {"code": "hold_time", "parameters": {"extensions": 3, "minutes": 20}}
+        RuleSetting.objects.create(group=crew, **rule)
+        left: dict[str, list[int]] = {}
+        for who, hour in ((alice, 8), (charlie, 11)):
+            span = {"starts_at": tomorrow(hour), "ends_at": tomorrow(hour + 2)}
+            held = hold(actor=who, target=sem_target, **span)
+            one = f"/api/v1/bookings/{held.pk}/"
+            answers = [api(who).get(one), *(api(who).post(f"{one}extend/") for _ in range(2))]
+            left[who.name] = [answer.json().get("extensions_left", -1) for answer in answers]
+        assert left == {"alice": [3, 2, 1], "charlie": [1, 0, -1]}
+        ends = Booking.objects.get(booked_by=alice).hold_expires_at
+        assert ends is not None
+        assert ends - timezone.now() > timedelta(minutes=19)
 
     def test_a_group_shares_its_hours(
         self, alice: User, charlie: User, sem_target: Target, crew: Group,

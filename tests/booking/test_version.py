@@ -10,6 +10,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from testbed.booking.change import change
+from testbed.booking.models import Booking
 from testbed.booking.place import Answers, place
 from testbed.booking.target import Target
 from testbed.booking.version import version_of
@@ -87,3 +88,48 @@ def test_the_page_sends_what_it_showed(
     assert late.status_code == 409
     booking.refresh_from_db()
     assert booking.starts_at == tomorrow(7)
+
+
+class TestCancelling:
+    """What is given back is what the person saw."""
+
+    def booking(self, alice: User, cd_sem: Tool) -> Booking:
+        return place(
+            actor=alice, target=Target(tool=cd_sem), starts_at=tomorrow(5), ends_at=tomorrow(6),
+            answers=Answers(),
+        )  # fmt: skip
+
+    def move(self, alice: User, booking: Booking, cd_sem: Tool) -> None:
+        target = Target(tool=cd_sem)
+        change(
+            actor=alice, booking=booking, target=target, starts_at=tomorrow(7), ends_at=tomorrow(8)
+        )
+
+    def test_over_the_api(
+        self, alice: User, cd_sem: Tool, api: Callable[[User], APIClient]
+    ) -> None:
+        booking = self.booking(alice, cd_sem)
+        client, address = api(alice), f"/api/v1/bookings/{booking.pk}/cancel/"
+        seen = client.get(f"/api/v1/bookings/{booking.pk}/").json()["version"]
+        self.move(alice, booking, cd_sem)
+        stale = client.post(address, {"expected": seen}, format="json")
+        assert (stale.status_code, stale.json()["code"]) == (409, "changed_meanwhile")
+        booking.refresh_from_db()
+        assert booking.is_live
+        now = client.get(f"/api/v1/bookings/{booking.pk}/").json()["version"]
+        assert client.post(address, {"expected": now}, format="json").status_code == 200
+
+    def test_on_the_page(
+        self, alice: User, cd_sem: Tool, sign_in: Callable[[User], Client]
+    ) -> None:
+        booking = self.booking(alice, cd_sem)
+        client, address = sign_in(alice), f"/bookings/{booking.pk}/cancel/"
+        seen = client.get(address).context["version"]
+        self.move(alice, booking, cd_sem)
+        free = {"total_won": "0", "debt_minutes": "0"}
+        late = client.post(address, free | {"expected": seen})
+        assert late.status_code == 409
+        assert f'name="expected" value="{late.context["version"]}"' in late.content.decode()
+        booking.refresh_from_db()
+        assert booking.is_live
+        assert client.post(address, free | {"expected": late.context["version"]}).status_code == 302

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from testbed.booking.models import Booking
 from testbed.people.models import User
 from testbed.refusals import Refusal
 from testbed.runs import control
@@ -144,3 +147,22 @@ def test_a_wish_said_twice_is_one_wish(floor: Floor, bells: list[tuple[str, int]
     run.refresh_from_db()
     assert run.ask == "abort"
     assert run.events.filter(kind__endswith="_asked").count() == 2
+
+
+def test_a_started_run_keeps_its_booking_from_being_released(floor: Floor) -> None:
+    booking = floor.bookings["track"]
+    assert booking.begun_at is None
+    floor.start("coat")
+    booking.refresh_from_db()
+    assert booking.begun_at is not None
+    assert abs(timezone.now() - booking.begun_at) < timedelta(minutes=1)
+    others = [one for kind, one in floor.bookings.items() if kind != "track"]
+    assert all(Booking.objects.get(pk=one.pk).begun_at is None for one in others)
+
+
+def test_a_run_that_cannot_start_begins_nothing(floor: Floor) -> None:
+    booking = floor.bookings["track"]
+    with pytest.raises(Refusal, match="interlocked"):
+        floor.start("coat", slots=(24,))
+    booking.refresh_from_db()
+    assert booking.begun_at is None
