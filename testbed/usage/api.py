@@ -11,10 +11,12 @@ from rest_framework import generics, serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from testbed.booking.models import PenaltyKind
 from testbed.people.permissions import demand
+from testbed.people.visitor import person
 from testbed.tools.models import E10State
+from testbed.usage import owed, report
 from testbed.usage import period as periods
-from testbed.usage import report
 from testbed.usage.models import UsageLine
 
 if TYPE_CHECKING:
@@ -51,23 +53,59 @@ class UsageLineSerializer(serializers.ModelSerializer[UsageLine]):
         )  # fmt: skip
 
 
-class SumsSerializer(serializers.Serializer[Any]):
+class SumsSerializer(serializers.Serializer[owed.Account]):
+    """total_won is what is owed: runs_won + penalties_won - waived_won, each with VAT."""
+
     runs = serializers.IntegerField()
     tool_seconds = serializers.FloatField(source="seconds")
     wafers = serializers.IntegerField(source="wafer_total")
-    supply_won = serializers.IntegerField(source="supply")
-    total_won = serializers.IntegerField(source="won")
+    supply_won = serializers.IntegerField(help_text="all of it before VAT")
+    runs_won = serializers.IntegerField()
+    penalties_won = serializers.IntegerField(help_text="charged in the period")
+    waived_won = serializers.IntegerField(help_text="taken back in the period")
+    total_won = serializers.IntegerField()
 
 
 class ToolSumsSerializer(SumsSerializer):
-    tool = serializers.CharField(source="tool__code")
+    """A penalty of several tools is shared out as the booking's price was."""
+
+    tool = serializers.CharField(source="names.tool__code")
 
 
-class UsageSummarySerializer(SumsSerializer):
+class MonthSumsSerializer(SumsSerializer):
+    month = serializers.DateField(source="names.month", help_text="its first day, KST")
+
+
+class PenaltyShareSerializer(serializers.Serializer[owed.Part]):
+    """One tool's share of a penalty, or (negative) of the waiver that takes one back."""
+
+    penalty = serializers.IntegerField(source="penalty.pk")
+    booking = serializers.IntegerField(source="penalty.booking_id")
+    company = serializers.CharField(source="penalty.company.business_number")
+    tool = serializers.CharField()
+    kind = serializers.ChoiceField(choices=PenaltyKind.choices, source="penalty.kind")
+    is_waiver = serializers.SerializerMethodField()
+    reason = serializers.CharField(source="penalty.reason")
+    created_at = serializers.DateTimeField(source="penalty.created_at")
+    supply_won = serializers.IntegerField()
+    vat_won = serializers.IntegerField()
+    total_won = serializers.IntegerField()
+
+    def get_is_waiver(self, part: owed.Part) -> bool:
+        return part.penalty.reverses_id is not None
+
+
+class SummaryPartsSerializer(serializers.Serializer[Any]):
     start = serializers.DateTimeField()
     end = serializers.DateTimeField()
     clock_scale = serializers.FloatField(help_text="how many times faster simulated tools run")
     tools = ToolSumsSerializer(many=True)
+    months = MonthSumsSerializer(many=True)
+    penalties = PenaltyShareSerializer(many=True)
+
+
+class UsageSummarySerializer(SummaryPartsSerializer, SumsSerializer):
+    """The period's sums, and what they are made of."""
 
 
 class ToolTimeSerializer(serializers.Serializer[Any]):
@@ -80,7 +118,7 @@ class ToolTimeSerializer(serializers.Serializer[Any]):
 
 
 class CompanySumsSerializer(SumsSerializer):
-    company = serializers.CharField(source="name")
+    company = serializers.CharField(source="names.name")
 
 
 class FacilitySerializer(serializers.Serializer[Any]):
@@ -112,19 +150,24 @@ class UsageLines(generics.ListAPIView[UsageLine]):
 
 
 class UsageSummary(APIView):
-    """The caller's runs, hours and won in a period (this month when none is given)."""
+    """What the caller's company owes for a period (this month when none is given), and for what."""
 
     @extend_schema(parameters=[DaysWanted], responses={200: UsageSummarySerializer})
     def get(self, request: Request) -> Response:
         period = _period(request, periods.this_month())
         rows = UsageLine.objects.visible_to(request.user).within(period)
-        facts = rows.sums() | {
+        charged = owed.charged(person(request), period).select_related("booking", "company")
+        parts = owed.parts_of(charged)
+        found = {
             "start": period.start,
             "end": period.end,
             "clock_scale": settings.FAB_CLOCK_SCALE,
-            "tools": rows.grouped("tool__code"),
+            "tools": [one for _name, one in owed.by_tool(rows, parts)],
+            "months": [one for _day, one in owed.by_month(rows, parts)],
+            "penalties": parts,
         }
-        return Response(UsageSummarySerializer(facts).data)
+        sums = SumsSerializer(owed.account(rows, parts)).data
+        return Response(sums | SummaryPartsSerializer(found).data)
 
 
 class UsageFacility(APIView):
@@ -135,15 +178,15 @@ class UsageFacility(APIView):
     )
     def get(self, request: Request) -> Response:
         demand(request.user, "see_facility_usage")
-        found = report.facility(_period(request, periods.last_week()))
+        found = report.facility(person(request), _period(request, periods.last_week()))
         facts = {
             "start": found.period.start,
             "end": found.period.end,
             "clock_scale": settings.FAB_CLOCK_SCALE,
             "operational_uptime": found.together.operational_uptime,
             "tools": [_tool_time(tool.code, time) for tool, time in found.tools],
-            "companies": report.ranking(found.period),
-            "sums": found.lines,
+            "companies": [one for _name, one in found.ranking],
+            "sums": found.sums,
             "bookings_waiting": found.waiting,
         }
         return Response(FacilitySerializer(facts).data)

@@ -29,8 +29,8 @@ class UsageLineQuerySet(CompanyOwnedQuerySet):
         return {name: value or 0 for name, value in found.items()}
 
     def grouped(self, *names: str) -> list[dict[str, Any]]:
-        """The same sums for each value of `names`, the most won first."""
-        return list(self.order_by().values(*names).annotate(**_SUMS).order_by("-won", *names))
+        """The same sums for each value of `names`."""
+        return list(self.order_by().values(*names).annotate(**_SUMS))
 
 
 _SUMS: dict[str, Any] = {

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from testbed.booking.models import Booking, BookingState
 from testbed.tools.models import E10State, Tool
+from testbed.usage import owed
 from testbed.usage.e10 import StateSeconds, facility_time, tool_time
 from testbed.usage.models import UsageLine
 from testbed.usage.period import Period
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from testbed.people.models import User
+    from testbed.usage.querysets import UsageLineQuerySet
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,9 @@ class Facility:
     period: Period
     tools: list[tuple[Tool, StateSeconds]]
     together: StateSeconds
-    lines: dict[str, Any]
+    sums: owed.Account
+    ranking: list[tuple[str, owed.Account]]
+    by_tool: list[tuple[str, str, owed.Account]]
     waiting: int
 
     @property
@@ -65,38 +73,28 @@ class Facility:
         ) % {"uptime": uptime, "tool": tool, "hours": seconds / 3600}
 
 
-def facility(period: Period) -> Facility:
+def facility(user: User, period: Period) -> Facility:
     """Read one period (a handful of queries whatever the number of tools)."""
     tools = tool_time(period)
+    lines = UsageLine.objects.within(period)
+    parts = owed.parts_of(owed.charged(user, period).select_related("booking"))
     return Facility(
         period=period,
         tools=tools,
         together=facility_time(tools),
-        lines=UsageLine.objects.within(period).sums(),
+        sums=owed.account(lines, parts),
+        ranking=owed.by_company(lines, parts),
+        by_tool=_by_tool_and_company(lines, parts),
         waiting=Booking.objects.filter(state=BookingState.PENDING).count(),
     )
 
 
-def ranking(period: Period) -> list[dict[str, Any]]:
-    """Companies by won, with their runs, hours and wafers."""
-    rows = UsageLine.objects.within(period).grouped(
-        "company", "company__name_ko", "company__name_en"
-    )
-    return [row | {"name": name_of(row, "company")} for row in rows]
-
-
-def by_tool_and_company(period: Period) -> list[dict[str, Any]]:
-    """Hours and won of each company on each tool."""
-    rows = UsageLine.objects.within(period).grouped(
-        "tool", "tool__code", "tool__name_ko", "tool__name_en",
-        "company", "company__name_ko", "company__name_en",
-    )  # fmt: skip
-    named = [
-        row | {"tool_name": name_of(row, "tool"), "name": name_of(row, "company")} for row in rows
-    ]
-    return sorted(named, key=lambda row: (row["tool_name"], -row["won"]))
-
-
-def name_of(row: dict[str, Any], of: str) -> str:
-    """The Korean or English name in a grouped row, for the reader."""
-    return str(row[f"{of}__name_{'ko' if get_language() == 'ko' else 'en'}"])
+def _by_tool_and_company(
+    lines: UsageLineQuerySet, parts: Sequence[owed.Part]
+) -> list[tuple[str, str, owed.Account]]:
+    """(tool, company, what this company used of this tool), by the tool's name."""
+    found = owed.accounts(lines, parts, owed.TOOL, owed.COMPANY)
+    tools = owed.tool_names(code for code, _company in found)
+    companies = owed.company_names(pk for _code, pk in found)
+    rows = [(tools[code], companies[pk], one) for (code, pk), one in found.items()]
+    return sorted(rows, key=lambda row: row[0])

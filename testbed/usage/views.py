@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -13,15 +13,18 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from testbed.people.permissions import demand, may
+from testbed.people.visitor import person
 from testbed.results.csv_stream import download
 from testbed.tools.models import E10State
+from testbed.usage import owed, report
 from testbed.usage import period as periods
-from testbed.usage import report
 from testbed.usage.e10 import tool_time
 from testbed.usage.e10_bars import ABBREVIATIONS, Bar, css_name, e10_bars
 from testbed.usage.models import UsageLine
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
     from testbed.usage.period import Period
@@ -32,9 +35,9 @@ E10_HEADER = (
     "uptime_h", "operations_h", "total_h", "operational_uptime_percent",
 )  # fmt: skip
 LINES_HEADER = (
-    "run", "booking", "company", "tool", "started_at_kst", "ended_at_kst", "tool_hours",
+    "what", "run", "booking", "company", "tool", "started_at_kst", "ended_at_kst", "tool_hours",
     "simulated_clock", "wafers", "rate_won_per_hour", "discount_percent", "service_won",
-    "discount_won", "supply_won", "vat_won", "total_won",
+    "discount_won", "supply_won", "vat_won", "total_won", "reason",
 )  # fmt: skip
 
 
@@ -47,7 +50,7 @@ def _period(request: HttpRequest, default: Period) -> Period:
 def operations(request: HttpRequest) -> HttpResponse:
     """The administrator's page: four KPIs, the E10 bars, hours and won per tool and company."""
     demand(request.user, "see_facility_usage")
-    found = report.facility(_period(request, periods.last_week()))
+    found = report.facility(person(request), _period(request, periods.last_week()))
     hours = found.period.seconds / 3600
     bars = [Bar(str(tool), time) for tool, time in found.tools]
     context: dict[str, Any] = {
@@ -57,8 +60,8 @@ def operations(request: HttpRequest) -> HttpResponse:
         "chart": e10_bars(bars, hours=hours, key="e10", description=found.finding),
         "rows": [(tool, _hours_row(time), time) for tool, time in found.tools],
         "states": [(css_name(state), state.label, ABBREVIATIONS[state]) for state in E10State],
-        "ranking": report.ranking(found.period),
-        "by_tool": report.by_tool_and_company(found.period),
+        "ranking": found.ranking,
+        "by_tool": found.by_tool,
         "clock_scale": settings.FAB_CLOCK_SCALE,
         "may_see_mail": may(request.user, "see_mail"),
     }
@@ -93,17 +96,20 @@ def _e10_rows(period: Period) -> Iterator[tuple[object, ...]]:
 @require_GET
 @login_required
 def usage(request: HttpRequest) -> HttpResponse:
-    """A company's own hours and won, line by line; the staff see every company's."""
+    """A company's hours and won, what every won was for; the staff see every company's."""
     period = _period(request, periods.this_month())
-    rows = _chosen(request, period)
-    page = Paginator(rows.with_names(), 50).get_page(request.GET.get("page"))
+    rows, parts = _chosen(request, period), _charged(request, period)
+    names = owed.tool_names(part.tool for part in parts)
     context = {
         "period": period,
-        "page": page,
-        "sums": rows.sums(),
-        "by_tool": _tool_sums(rows),
+        "page": Paginator(rows.with_names(), 50).get_page(request.GET.get("page")),
+        "parts": [(part, names[part.tool]) for part in parts],
+        "sums": owed.account(rows, parts),
+        "by_tool": owed.by_tool(rows, parts),
+        "by_month": owed.by_month(rows, parts),
         "clock_scale": settings.FAB_CLOCK_SCALE,
         "query": "&".join(filter(None, [period.query, _filter_query(request)])),
+        "may_see_penalties": may(request.user, "see_penalties"),
     }
     return render(request, "usage/usage.html", context)
 
@@ -115,6 +121,15 @@ def _chosen(request: HttpRequest, period: Period) -> UsageLineQuerySet:
     if company:
         rows = rows.filter(company_id=int(company))
     return rows.filter(tool__code=tool) if tool else rows
+
+
+def _charged(request: HttpRequest, period: Period) -> list[owed.Part]:
+    """The penalties of the period, tool by tool, narrowed in the same way; latest first."""
+    rows = owed.charged(person(request), period).with_names()
+    company, tool = _filters(request)
+    if company:
+        rows = rows.filter(company_id=int(company))
+    return [part for part in owed.parts_of(rows) if not tool or part.tool == tool]
 
 
 def _filters(request: HttpRequest) -> tuple[str, str]:
@@ -130,23 +145,20 @@ def _filter_query(request: HttpRequest) -> str:
     return "&".join(f"{k}={v}" for k, v in (("company", company), ("tool", tool)) if v)
 
 
-def _tool_sums(rows: Any) -> list[dict[str, Any]]:
-    grouped = rows.grouped("tool", "tool__name_ko", "tool__name_en")
-    return [row | {"tool_name": report.name_of(row, "tool")} for row in grouped]
-
-
 @require_GET
 @login_required
 def usage_csv(request: HttpRequest) -> HttpResponseBase:
-    """The lines of the period as CSV."""
+    """The runs of the period, then its penalties and waivers: `total_won` adds up to the total."""
     period = _period(request, periods.this_month())
-    rows = _chosen(request, period).with_names()
-    name = f"usage-{period.first_day}-{period.last_day}.csv"
-    return download(name, LINES_HEADER, (_line_row(line) for line in rows.iterator()))
+    lines = _chosen(request, period).with_names()
+    parts = _charged(request, period)
+    rows = chain(map(_line_row, lines.iterator()), _part_rows(parts))
+    return download(f"usage-{period.first_day}-{period.last_day}.csv", LINES_HEADER, rows)
 
 
 def _line_row(line: UsageLine) -> tuple[object, ...]:
     return (
+        "run",
         str(line.run),
         str(line.run.booking),
         str(line.company),
@@ -163,4 +175,25 @@ def _line_row(line: UsageLine) -> tuple[object, ...]:
         line.supply_won,
         line.vat_won,
         line.total_won,
+        "",
     )
+
+
+def _part_rows(parts: Sequence[owed.Part]) -> Iterator[tuple[object, ...]]:
+    """A penalty has no run, hours or rate; what it was for stands in `what` and `reason`."""
+    names = owed.tool_names(part.tool for part in parts)
+    for part in parts:
+        penalty = part.penalty
+        yield (
+            "waiver" if penalty.reverses_id else penalty.kind,
+            None,
+            str(penalty.booking),
+            str(penalty.company),
+            names[part.tool],
+            periods.kst_text(penalty.created_at),
+            *[None] * 8,
+            part.supply_won,
+            part.vat_won,
+            part.total_won,
+            penalty.reason,
+        )
