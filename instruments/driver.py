@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.errors import Garbled, LimitExceeded, Mismatch
+from instruments.gate import Gate
 from instruments.link import Link
 
 Kind = Literal["recipe", "config", "setting", "reading", "trace", "action"]
@@ -109,6 +110,7 @@ class Entry:
         self.low: float | None = None
         self.high: float | None = None
         self.choices: tuple[str, ...] = ()
+        self.ramp: Ramp | None = None
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -178,10 +180,25 @@ class Setting(Entry):
                 raise Mismatch(self.name, value, got, self.unit)
 
     def _approach(self, tool: ScpiTool, value: float, ramp: Ramp) -> None:
-        for step in ramp.towards(tool.number(self.head + "?"), value):
-            tool.link.command(f"{self.head} {step:.9g}")
-            if step != value:
-                time.sleep(ramp.every_s)
+        start = tool.number(self.head + "?")
+        try:
+            self.check(start)
+        except LimitExceeded as error:
+            # No way leads from where the tool says it is; how long it would be nobody knows.
+            tool.link.distrust()
+            raise Garbled(f"{self.head}? answered {start:g}, outside its own limits") from error
+        with tool.gate.approaching(self, start):
+            for step in ramp.towards(start, value):
+                tool.link.command(f"{self.head} {step:.9g}")
+                if step != value:
+                    time.sleep(ramp.every_s)
+
+    def read(self, text: str) -> object:
+        """The number a command's argument stands for, or the text where it is none."""
+        try:
+            return float(text)
+        except ValueError:
+            return text
 
     def check(self, value: object) -> None:
         """Raise `LimitExceeded` unless `value` is a finite number within the limits."""
@@ -227,6 +244,10 @@ class Choice(Entry):
         self.check(value)
         tool.link.command(f"{self.head} {value}")
 
+    def read(self, text: str) -> object:
+        """The word a command's argument stands for."""
+        return text.upper()
+
     def check(self, value: object) -> None:
         """Raise `LimitExceeded` unless `value` is one of the words."""
         if not isinstance(value, str) or value not in self.choices:
@@ -253,6 +274,10 @@ class Text(Entry):
     def __set__(self, tool: ScpiTool, value: str) -> None:
         self.check(value)
         tool.link.command(f'{self.head} "{value}"')
+
+    def read(self, text: str) -> object:
+        """The name a command's argument stands for."""
+        return unquoted(text)
 
     def check(self, value: object) -> None:
         """Raise `LimitExceeded` unless `value` is a name of the allowed form."""
@@ -312,6 +337,8 @@ class ScpiTool:
 
     def __init__(self, link: Link) -> None:
         self.link = link
+        self.gate = Gate(self.settings())
+        link.permit = self.gate
 
     # ------------------------------------------------------------------ the table
     @classmethod
@@ -321,6 +348,13 @@ class ScpiTool:
         for layer in reversed(cls.__mro__):
             seen.update({k: v for k, v in vars(layer).items() if isinstance(v, Entry)})
         return iter(seen.values())
+
+    @classmethod
+    def settings(cls) -> Iterator[Setting | Choice | Text]:
+        """Every descriptor that sets something on the tool."""
+        for entry in cls.entries():
+            if isinstance(entry, (Setting, Choice, Text)) and entry.kind != "reading":
+                yield entry
 
     @classmethod
     def parameters(cls) -> tuple[Parameter, ...]:

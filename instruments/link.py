@@ -48,7 +48,8 @@ _inherited: list[VisaWire] = []
 class Exchange:
     """One question and its answer, as they were on the wire.
 
-    `at` is UTC, `ms` the time from first byte out to last byte in, `error` empty when good.
+    `at` is UTC, `ms` the time from first byte out to last byte in, `error` empty when good,
+    `about` what the caller was doing (`Link.about`).
     """
 
     at: datetime
@@ -56,13 +57,16 @@ class Exchange:
     rx: str
     ms: float
     error: str = ""
+    about: str = ""
 
 
 class Link:
     """A lazily opened, self-healing session with one instrument.
 
     `serial` and `idn` (a regular expression) are checked against `*IDN?` at each opening.
-    `may_write` is called before every write and may raise `Halted`. `keep` bounds the wire log.
+    `may_write` is called before every write and may raise `Halted`; `permit` with every line that
+    a caller wants sent, and may raise `LimitExceeded`. `keep` bounds the wire log; each exchange
+    is logged with what `about` is at that time.
     A link may be shared by threads (exchanges are serialised) and survives a fork: the child
     opens its own session and leaves the parent's alone.
     """
@@ -82,8 +86,10 @@ class Link:
         self.idn = re.compile(idn)
         self.timeout_s = timeout_s
         self.may_write = may_write
+        self.permit: Callable[[str], None] | None = None
+        self.about = ""
         self.identity = ""
-        self._log: deque[tuple[float, str, str, float, str]] = deque(maxlen=keep)
+        self._log: deque[tuple[float, str, str, float, str, str]] = deque(maxlen=keep)
         self._wire: VisaWire | None = None
         self._pid = os.getpid()
         self._lock = threading.RLock()
@@ -95,8 +101,8 @@ class Link:
     def exchanges(self) -> tuple[Exchange, ...]:
         """The last exchanges, oldest first."""
         return tuple(
-            Exchange(datetime.fromtimestamp(at, UTC), tx, rx, ms, error)
-            for at, tx, rx, ms, error in tuple(self._log)
+            Exchange(datetime.fromtimestamp(at, UTC), tx, rx, ms, error, about)
+            for at, tx, rx, ms, error, about in tuple(self._log)
         )
 
     def ask(self, line: str, timeout_s: float | None = None) -> str:
@@ -104,6 +110,7 @@ class Link:
 
         Raises any `InstrumentError`; after one, the next call starts from a clean session.
         """
+        self._permitted(line)
         self._notice_fork()
         with self._lock:
             wire = self._ready()
@@ -115,6 +122,7 @@ class Link:
         Command and `*OPC?` travel as one message; then the error queue is read to its end, so
         that an error belongs to the command that caused it.
         """
+        self._permitted(line)
         self._notice_fork()
         with self._lock:
             wire = self._ready()
@@ -131,6 +139,7 @@ class Link:
 
         One dimension, of `dtype`; raises `Garbled` when the block is not whole.
         """
+        self._permitted(line)
         self._notice_fork()
         with self._lock:
             wire = self._ready()
@@ -146,6 +155,24 @@ class Link:
         self._notice_fork()
         with self._lock:
             self._clear(self._ready())
+
+    def status_byte(self) -> int:
+        """The status byte (IEEE 488.2 §11.2): beside the messages, or by `*STB?` on a raw socket.
+
+        HiSLIP and VXI-11 answer it while the tool still works on a message.
+        """
+        if self.resource.wire == "socket":
+            return self._byte(self.ask("*STB?"))
+        self._notice_fork()
+        with self._lock:
+            wire = self._ready()
+            return self._byte(self._aside("(status)", lambda: wire.status_byte(self.timeout_s)))
+
+    def _byte(self, answer: str) -> int:
+        if not answer.isdecimal() or int(answer) > 255:
+            self._dirty = True
+            raise Garbled(f"{answer!r} is no status byte")
+        return int(answer)
 
     def distrust(self) -> None:
         """Treat the session as dirty: its last answer made no sense to the caller."""
@@ -223,6 +250,10 @@ class Link:
             self._note(began, "(close)", error)
 
     # ------------------------------------------------------------------ one exchange
+    def _permitted(self, line: str) -> None:
+        if self.permit is not None:
+            self.permit(line)
+
     def _allowed_to_write(self) -> None:
         if self.may_write is not None:
             self.may_write()
@@ -247,20 +278,28 @@ class Link:
             self._note(began, line, error, clock)
             raise _translated(line, allowed_s, error) from error
         received = answer if isinstance(answer, str) else f"({len(answer)} bytes)"
-        self._log.append((began, line, received, (time.perf_counter() - clock) * 1e3, ""))
+        ms = (time.perf_counter() - clock) * 1e3
+        self._log.append((began, line, received, ms, "", self.about))
         self._dirty = False
         return answer
 
     def _clear(self, wire: VisaWire) -> None:
+        self._aside("(clear)", lambda: wire.clear(self.timeout_s))
+
+    def _aside(self, what: str, call: Callable[[], str]) -> str:
+        """What travels beside the messages: device clear and status."""
         self._allowed_to_write()
         self._dirty = True
         began, clock = time.time(), time.perf_counter()
         try:
-            wire.clear(self.timeout_s)
+            answer = call()
         except VISA_FAILURES as error:
-            self._note(began, "(clear)", error, clock)
-            raise _translated("(clear)", self.timeout_s, error) from error
+            self._note(began, what, error, clock)
+            raise _translated(what, self.timeout_s, error) from error
+        ms = (time.perf_counter() - clock) * 1e3
+        self._log.append((began, what, answer, ms, "", self.about))
         self._dirty = False
+        return answer
 
     def _drain_errors(self, wire: VisaWire) -> list[tuple[int, str]]:
         found: list[tuple[int, str]] = []
@@ -277,7 +316,8 @@ class Link:
 
     def _note(self, began: float, tx: str, error: Exception, clock: float | None = None) -> None:
         ms = 0.0 if clock is None else (time.perf_counter() - clock) * 1e3
-        self._log.append((began, tx, "", ms, f"{type(error).__name__}: {brief(error)}"))
+        words = f"{type(error).__name__}: {brief(error)}"
+        self._log.append((began, tx, "", ms, words, self.about))
 
 
 def _translated(line: str, timeout_s: float, error: Exception) -> InstrumentError:

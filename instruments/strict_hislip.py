@@ -113,6 +113,14 @@ class StrictHislipSession(TCPIPInstrHiSLIP):  # type: ignore[misc]
         except _FAILURES as error:
             return 0, _status_of(error)
 
+    def read_stb(self) -> tuple[int, StatusCode]:
+        """The status byte, asked for on the asynchronous channel (IVI-6.1)."""
+        self.interface.arm(self.timeout)
+        try:
+            return int(self.interface.async_status_query()), StatusCode.success
+        except _FAILURES as error:
+            return 0, _status_of(error)
+
     def clear(self) -> StatusCode:
         """Device clear on both channels."""
         self.interface.arm(self.timeout)

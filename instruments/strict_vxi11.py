@@ -186,6 +186,16 @@ class StrictVxi11Session(TCPIPInstrVxi11):  # type: ignore[misc]
             return 0, self._failed(failure)
         return len(data), StatusCode.success
 
+    def read_stb(self) -> tuple[int, StatusCode]:
+        """The status byte, by its own remote call (`device_readstb`)."""
+        self.interface.budget_s = self.timeout
+        milliseconds = int((self.timeout or _FOREVER_S) * 1e3)
+        try:
+            error, byte = self.interface.device_read_stb(self.link, 0, 0, milliseconds)
+        except _FAILURES as failure:
+            return 0, self._failed(failure)
+        return byte, self._refused(error) if error else StatusCode.success
+
     def clear(self) -> StatusCode:
         """Device clear."""
         self.interface.budget_s = self.timeout

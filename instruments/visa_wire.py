@@ -120,10 +120,16 @@ class VisaWire:
     def _exactly(self, count: int) -> bytes:
         return self._visa.visalib.read(self._handle, count)[0]
 
-    def clear(self, timeout_s: float) -> None:
+    def clear(self, timeout_s: float) -> str:
         """Device clear, or what a raw socket has instead."""
         self._session.timeout = timeout_s
         self._visa.clear()
+        return ""
+
+    def status_byte(self, timeout_s: float) -> str:
+        """The status byte in digits, asked for beside the messages; not on a raw socket."""
+        self._session.timeout = timeout_s
+        return str(int(self._visa.read_stb()))
 
     def close(self) -> None:
         """End the session."""

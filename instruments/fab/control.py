@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Self
 
 from instruments.fab.faults import Fault, Faults
+from instruments.fab.world import INCOMING
 
 if TYPE_CHECKING:
     from instruments.fab.wires.channel import ToolPower
@@ -39,10 +40,15 @@ class ControlServer:
         self._server: asyncio.Server | None = None
         self._verbs: dict[str, Callable[..., Any]] = {
             "deliver": self._deliver,
-            "truth": lambda of: asdict(self._now().truth(of)),
+            "truth": self._truth,
             "wafer": lambda wafer_id: self._now().describe(wafer_id),
             "fault": lambda **fields: self._faults.arm(Fault(**fields)),
-            "clear_faults": self._faults.clear,
+            "process_fault": lambda tool, kind, amount: self._power(tool).tool.disturb(
+                kind, float(amount)
+            ),
+            "process_faults": lambda tool: dict(self._power(tool).tool.process_faults),
+            "clear_faults": self._clear_faults,
+            "faults": lambda: [asdict(fault) for fault in self._faults.armed()],
             "counters": self._counters,
             "state": self._state,
             "restart": lambda tool, lose_memory=False: self._power(tool).restart(
@@ -90,7 +96,11 @@ class ControlServer:
         return self._powers[tool]
 
     def _deliver(
-        self, carrier_id: str, wafers: Mapping[str, str], marks: Mapping[str, str] | None = None
+        self,
+        carrier_id: str,
+        wafers: Mapping[str, str],
+        marks: Mapping[str, str] | None = None,
+        films: Sequence[tuple[str, float]] | None = None,
     ) -> None:
         world = self._now()
         for power in self._powers.values():
@@ -101,7 +111,21 @@ class ControlServer:
             carrier_id,
             {int(slot): wafer_id for slot, wafer_id in wafers.items()},
             {int(slot): mark for slot, mark in (marks or {}).items()},
+            INCOMING if films is None else [(str(name), float(nm)) for name, nm in films],
         )
+
+    def _clear_faults(self, tool: str = "") -> None:
+        if tool:
+            self._power(tool)
+        self._faults.clear(tool)
+        for name, power in self._powers.items():
+            if tool in ("", name):
+                power.tool.disturbances.clear()
+
+    def _truth(self, of: str) -> dict[str, Any]:
+        world = self._now()
+        found = asdict(world.truth(of))
+        return found if of == "process" else found | {"processes": world.wafer(of).records}
 
     def _counters(self, tool: str) -> dict[str, int]:
         model = self._power(tool).tool
@@ -162,17 +186,26 @@ class FabControl:
         carrier_id: str,
         wafers: Mapping[int, str],
         marks: Mapping[int, str] | None = None,
+        films: Sequence[tuple[str, float]] | None = None,
     ) -> None:
         """Put a carrier into the stocker, with wafers by slot; `marks` are map characters D X ?.
 
-        Wafers known by their ID keep their state. `ControlError` while a tool works on the
-        carrier.
+        Wafers known by their ID keep their state; the others bring `films` (material and mean
+        thickness in nm, from the bottom up; 100 nm of oxide unless told). `ControlError` while a
+        tool works on the carrier.
         """
-        self._call("deliver", carrier_id=carrier_id, wafers=dict(wafers), marks=dict(marks or {}))
+        self._call(
+            "deliver", carrier_id=carrier_id, wafers=dict(wafers), marks=dict(marks or {}),
+            films=None if films is None else [list(one) for one in films],
+        )  # fmt: skip
 
-    def truth(self, of: str = "process") -> dict[str, float]:
-        """The truth about a wafer ID, or about the process: the fields of `litho.Truth`."""
-        result: dict[str, float] = self._call("truth", of=of)
+    def truth(self, of: str = "process") -> dict[str, Any]:
+        """The truth about a wafer ID, or about the process: the fields of `litho.Truth`.
+
+        A wafer's has `processes` too: what etcher, CVD, CMP and clean did to it, in order, each
+        with the `faults` (kind and amount) its process had.
+        """
+        result: dict[str, Any] = self._call("truth", of=of)
         return result
 
     def wafer(self, wafer_id: str) -> dict[str, Any]:
@@ -197,9 +230,27 @@ class FabControl:
             count=count, seconds=seconds, match=match, skip=skip,
         )  # fmt: skip
 
-    def clear_faults(self) -> None:
-        """Disarm every fault."""
-        self._call("clear_faults")
+    def process_fault(self, tool: str, kind: str, amount: float) -> None:
+        """Let a tool's process be off by `amount` from its next job on; 0 ends it.
+
+        `process_faults(tool)` names the kinds. The wire stays sound, and so do the readings of
+        whatever the tool controls by them: only what follows from it shows the fault.
+        """
+        self._call("process_fault", tool=tool, kind=kind, amount=amount)
+
+    def process_faults(self, tool: str) -> dict[str, str]:
+        """What may go wrong with a tool's process, and the unit of each amount."""
+        result: dict[str, str] = self._call("process_faults", tool=tool)
+        return result
+
+    def clear_faults(self, tool: str = "") -> None:
+        """Disarm what is armed for `tool`, or every fault, of wires and processes alike."""
+        self._call("clear_faults", tool=tool)
+
+    def faults(self) -> list[dict[str, Any]]:
+        """Every fault that still waits, with the fields of `faults.Fault`."""
+        result: list[dict[str, Any]] = self._call("faults")
+        return result
 
     def counters(self, tool: str) -> dict[str, int]:
         """starts, wafers, wafers_exposed, safes, restarts, double_exposures (of the world)."""

@@ -1,7 +1,8 @@
 """Faults of the wire: what goes wrong between a healthy tool and its host.
 
 A fault is armed for one tool and one wire (or any), waits for a line that contains `match`, skips
-`skip` of those, and strikes `count` times.
+`skip` of those, and strikes `count` times. What travels beside the messages on HiSLIP and VXI-11
+is met under the names `(clear)` and `(status)`, and only by a fault that asks for it by name.
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ FaultKind = Literal[
     "never_opc",
     "freeze",
     "restart",
+    "memory_loss",
     "refuse",
 ]
 KINDS: tuple[str, ...] = get_args(FaultKind)
 GARBAGE = b"\xfe\xffG\x00\x9b\xc3!\x07"
 WRONG_TYPE = b"BANANA\n"
+LONGEST = 10_000
 
 
 @dataclass
@@ -48,6 +51,8 @@ class Fault:
     def fits(self, tool: str, wire: str, line: str) -> bool:
         """Whether this fault is waiting for that line."""
         wanted = "*OPC?" if self.kind == "never_opc" and not self.match else self.match
+        if line.startswith("(") and not wanted:
+            return False
         return (
             self.count > 0
             and self.tool in ("", tool)
@@ -63,14 +68,22 @@ class Faults:
         self._armed: list[Fault] = []
 
     def arm(self, fault: Fault) -> None:
-        """Add a fault; `ValueError` for a kind that does not exist."""
+        """Add a fault; `ValueError` for a kind or a number that makes no sense."""
         if fault.kind not in KINDS:
             raise ValueError(f"{fault.kind!r} is none of {', '.join(KINDS)}")
+        if not 1 <= fault.count <= LONGEST or not 0 <= fault.skip <= LONGEST:
+            raise ValueError(f"count is 1 to {LONGEST}, skip 0 to {LONGEST}")
+        if not 0 <= fault.seconds <= LONGEST:
+            raise ValueError(f"seconds are 0 to {LONGEST}")
         self._armed.append(fault)
 
-    def clear(self) -> None:
-        """Disarm everything."""
-        self._armed.clear()
+    def clear(self, tool: str = "") -> None:
+        """Disarm what is armed for `tool`, or everything."""
+        self._armed = [fault for fault in self._armed if tool and fault.tool != tool]
+
+    def armed(self) -> list[Fault]:
+        """What still waits, in the order in which it was armed."""
+        return list(self._armed)
 
     def any_armed(self) -> bool:
         """Whether any fault waits at all; the fast path of every wire."""

@@ -14,7 +14,7 @@ from instruments.resource_name import Wire
 
 HOST = "127.0.0.1"
 BOOT_S = 0.2
-SILENT = ("no_reply", "never_opc", "restart", "refuse")
+SILENT = ("no_reply", "never_opc", "restart", "memory_loss", "refuse")
 """Faults after which no answer comes."""
 
 
@@ -153,6 +153,21 @@ class Channel:
         await self._tool_wide(struck)
         return Reply(data, previous, struck)
 
+    async def met_aside(self, writer: asyncio.StreamWriter, what: str) -> bool:
+        """Whether a fault swallows the answer to `(clear)` or `(status)`; it may end the session.
+
+        Raises `ConnectionError` when the connection ends with it.
+        """
+        fault = self.faults.take(self.tool.name, self.wire, what)
+        if fault is None:
+            return False
+        await self._tool_wide(fault)
+        if fault.kind == "reset":
+            reset(writer)
+        if fault.kind in ("reset", "close", "half_close"):
+            raise ConnectionError(f"{fault.kind} on {what}")
+        return fault.kind != "delay"
+
     def _execute(self, line: str, fault: Fault | None) -> bytes | None:
         answer = self.tool.execute(line)
         if fault is None:
@@ -169,8 +184,8 @@ class Channel:
         if fault.kind == "freeze":
             self.power.freeze(fault.seconds)
             await self.power.thaw()
-        elif fault.kind == "restart":
-            self.power.restart()
+        elif fault.kind in ("restart", "memory_loss"):
+            self.power.restart(lose_memory=fault.kind == "memory_loss")
         elif fault.kind == "refuse":
             self.power.refuse(fault.seconds, self.wire)
         elif fault.kind == "delay":

@@ -138,8 +138,11 @@ class HislipChannel(Channel):
                 session.clearing = True
                 if session.answering is not None:
                     session.answering.cancel()
-                _send(writer, ASYNC_CLEAR_ANSWER, 0, 0)
+                if not await self.met_aside(writer, "(clear)"):
+                    _send(writer, ASYNC_CLEAR_ANSWER, 0, 0)
             elif message.kind == STATUS:
+                if await self.met_aside(writer, "(status)"):
+                    continue
                 waiting = _MAV if session.answering is not None else 0
                 _send(writer, STATUS_ANSWER, self.tool.status_byte() | waiting, 0)
             elif message.kind == MAX_SIZE:

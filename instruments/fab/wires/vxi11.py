@@ -87,6 +87,9 @@ class Vxi11Channel(Channel):
                 self.lock_holder = None
 
     async def _answer(self, connection: Connection, call: Call) -> bool:
+        beside = {CLEAR: "(clear)", READ_STB: "(status)"}.get(call.procedure)
+        if beside and await self.met_aside(connection.writer, beside):
+            return True
         procedures: dict[int, Callable[[Connection, Call], Awaitable[bytes]]] = {
             WRITE: self._write,
             READ: self._read,

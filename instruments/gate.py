@@ -1,0 +1,95 @@
+"""Limits hold for every line, not only for those that a descriptor made.
+
+A driver's link asks its gate before anything is sent. A line that sets a declared setting must
+carry a value within that setting's limits, wherever the line came from; a setting with a ramp
+moves only while its descriptor approaches a value, and by no more than one step at a time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from instruments.errors import LimitExceeded
+
+_PARTS = re.compile(r"[\n;]")
+_ROUNDING = 1e-6
+"""Values travel with nine digits."""
+
+
+class Step(Protocol):
+    """The largest change at once, in the setting's unit."""
+
+    @property
+    def step(self) -> float: ...
+
+
+class Guarded(Protocol):
+    """What the gate needs to know of a descriptor."""
+
+    head: str
+    name: str
+    unit: str
+    low: float | None
+    high: float | None
+
+    @property
+    def ramp(self) -> Step | None: ...
+
+    def read(self, text: str) -> object:
+        """The value in a command's argument."""
+
+    def check(self, value: object) -> None:
+        """Raise `LimitExceeded` for a value that is not allowed."""
+
+
+def plain(head: str) -> str:
+    """A command's head without its optional long spelling: `:SOURce:VOLTage` is `SOUR:VOLT`."""
+    return ":".join(map(_short, head.upper().lstrip(":").split(":")))
+
+
+def _short(word: str) -> str:
+    """SCPI-99, mnemonics: four letters, three when the fourth is a vowel and more follow."""
+    if len(word) <= 4:
+        return word
+    return word[:3] if word[3] in "AEIOU" else word[:4]
+
+
+class Gate:
+    """Asked with each line before it is sent; raises `LimitExceeded`."""
+
+    def __init__(self, entries: Iterable[Guarded]) -> None:
+        self._entries = {plain(entry.head): entry for entry in entries}
+        self._at: dict[str, float] = {}
+
+    def __call__(self, line: str) -> None:
+        """Return when everything that `line` sets is within its limits."""
+        if line.partition(" ")[0].endswith("?") and not _PARTS.search(line):
+            return
+        for part in _PARTS.split(line):
+            head, _, argument = part.strip().partition(" ")
+            entry = self._entries.get(plain(head))
+            if entry is not None:
+                self._check(entry, argument.strip())
+
+    def _check(self, entry: Guarded, argument: str) -> None:
+        value = entry.read(argument)
+        entry.check(value)
+        if entry.ramp is None or not isinstance(value, float):
+            return
+        at = self._at.get(entry.head)
+        largest = entry.ramp.step * (1 + _ROUNDING) + abs(value) * _ROUNDING
+        if at is None or abs(value - at) > largest:
+            raise LimitExceeded(entry.name, f"a jump to {value:g}", None, None, entry.unit)
+        self._at[entry.head] = value
+
+    @contextmanager
+    def approaching(self, entry: Guarded, start: float) -> Iterator[None]:
+        """Inside, a setting with a ramp may move from `start`, one step at a time."""
+        self._at[entry.head] = start
+        try:
+            yield
+        finally:
+            del self._at[entry.head]
