@@ -6,11 +6,23 @@ Lengths on the wafer are in mm from its centre, thicknesses and sizes in nm.
 from __future__ import annotations
 
 import math
+import zlib
 from dataclasses import dataclass, field
 from functools import cache
 
+import numpy as np
+
+import numpy as np
+from numpy.typing import NDArray
+
+EDGE_MM = 150.0
+SMALLEST_NM = 30.0
 RINGS = ((1, 0.0), (8, 49.0), (16, 98.0), (24, 147.0))
 """Sites and radius (mm) of each ring of the 49-site pattern."""
+EDGE_MM = 148.0
+INCOMING = 12.0
+SMALLEST_NM = 28.0
+"""Particles on a wafer as it comes: mean number from this size, falling off with its cube."""
 
 
 @cache
@@ -64,3 +76,42 @@ class Registration:
     field_rotation: float = 0.0
     field_rotation_asymmetry: float = 0.0
     residual: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+
+def radii_49() -> NDArray[np.float64]:
+    """Distance of each of the 49 sites from the centre, 0 to 1 at the wafer's edge."""
+    return np.array([math.hypot(x, y) / EDGE_MM for x, y in sites_49()])
+
+
+def grown_film(material: str, nm: float, rng: np.random.Generator) -> Film:
+    """A film as a supplier ships it: within 1 % of `nm`, a little thicker or thinner outside."""
+    bow = rng.normal(0, 0.003) * (radii_49() ** 2 - 0.5)
+    level = nm * (1 + rng.normal(0, 0.003))
+    return Film(material, [float(v) for v in level * (1 + bow + rng.normal(0, 5e-4, bow.size))])
+
+
+def scattered(count: int, origin: str, rng: np.random.Generator) -> list[Particle]:
+    """`count` particles anywhere on the wafer; above 30 nm as many as d⁻³, as in clean rooms."""
+    radius = EDGE_MM * np.sqrt(rng.uniform(0, 0.97, count))
+    angle = rng.uniform(0, 2 * math.pi, count)
+    sizes = np.minimum(SMALLEST_NM / np.sqrt(1 - rng.uniform(0, 1, count)), 5000.0)
+    places = zip(radius * np.cos(angle), radius * np.sin(angle), sizes, strict=True)
+    return [Particle(float(x), float(y), float(size), origin) for x, y, size in places]
+
+
+def chance_of(seed: int, wafer_id: str, stream: int) -> np.random.Generator:
+    """Random numbers that belong to one wafer, whenever they are asked for."""
+    return np.random.default_rng([seed, zlib.crc32(wafer_id.encode()), stream])
+
+
+def incoming(seed: int, wafer_id: str) -> list[Particle]:
+    """What lies on a wafer when its carrier is delivered."""
+    rng = chance_of(seed, wafer_id, 3)
+    count = int(rng.poisson(INCOMING))
+    radius = EDGE_MM * np.sqrt(rng.random(count))
+    angle = 2 * math.pi * rng.random(count)
+    size = SMALLEST_NM * (1 - rng.random(count)) ** (-1 / 3)
+    return [
+        Particle(float(r * math.cos(a)), float(r * math.sin(a)), float(s), "incoming")
+        for r, a, s in zip(radius, angle, size, strict=True)
+    ]

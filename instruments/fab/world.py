@@ -1,19 +1,20 @@
 """What exists in the fab apart from the tools: carriers, wafers, and the truth about them.
 
 A wafer carries its state from tool to tool: the track coats it, the scanner exposes fields, the
-track develops them into lines, the CD-SEM measures those lines and shrinks them a little.
+track develops them into lines, the CD-SEM measures those lines and shrinks them a little. Etcher,
+CVD and CMP change the films below, and every process may leave particles for the clean to take.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from instruments.fab.clock import FabClock
-from instruments.fab.matter import Film, Particle, Registration
+from instruments.fab.matter import Film, Particle, Registration, grown_film, scattered
 from instruments.fab.models.litho import (
     Bake,
     Coat,
@@ -29,6 +30,8 @@ SLOTS = 25
 STOCKER = "stocker"
 FIELD_NOISE_NM = 0.25
 LWR_NM = 3.4
+INCOMING = (("oxide", 100.0),)
+INCOMING_PARTICLES = 12.0
 
 
 class NoSuchThing(LookupError):
@@ -70,9 +73,14 @@ class Wafer:
     particles: list[Particle] = field(default_factory=list)
     registration: Registration | None = None
     history: list[str] = field(default_factory=list)
+    etched_nm: float = 0.0
+    density: float = 0.0
+    records: list[dict[str, Any]] = field(default_factory=list)
 
     def state(self) -> str:
-        """bare, coated, exposed or developed."""
+        """bare, coated, exposed, developed, or etched (its lines stand in the film, no resist)."""
+        if self.coat is None and self.lines:
+            return "etched"
         if self.bake is not None:
             return "developed"
         if self.shots:
@@ -106,12 +114,19 @@ class World:
         self.wafers: dict[str, Wafer] = {}
         self.double_exposures = 0
         self._rng = np.random.default_rng([seed, 57])
+        self._shedding = np.random.default_rng([seed, 58])
 
     # ------------------------------------------------------------------ carriers
     def deliver(
-        self, carrier_id: str, slots: Mapping[int, str], marks: Mapping[int, str] | None = None
+        self,
+        carrier_id: str,
+        slots: Mapping[int, str],
+        marks: Mapping[int, str] | None = None,
+        films: Sequence[tuple[str, float]] = INCOMING,
     ) -> None:
         """Put a carrier into the stocker; known wafers keep their state.
+
+        Wafers nobody knew bring `films`: material and mean thickness in nm, from the bottom up.
 
         A carrier of that name is replaced unless it stands at a tool.
         """
@@ -124,7 +139,15 @@ class World:
             raise ValueError(f"{carrier_id} stands at {known.place}")
         self.carriers[carrier_id] = Carrier(carrier_id, dict(slots), dict(marks or {}))
         for wafer_id in slots.values():
-            self.wafers.setdefault(wafer_id, Wafer(wafer_id))
+            if wafer_id not in self.wafers:
+                self.wafers[wafer_id] = self._incoming(wafer_id, films)
+
+    def _incoming(self, wafer_id: str, films: Sequence[tuple[str, float]]) -> Wafer:
+        """A wafer as its maker ships it; drawn from its name, whatever came before."""
+        rng = np.random.default_rng([self.seed, *wafer_id.encode()])
+        stack = [grown_film(material, nm, rng) for material, nm in films]
+        found = scattered(int(rng.poisson(INCOMING_PARTICLES)), "incoming", rng)
+        return Wafer(wafer_id, films=stack, particles=found)
 
     def carrier(self, carrier_id: str) -> Carrier:
         """The carrier, or `NoSuchThing`."""
@@ -144,7 +167,7 @@ class World:
     def coat(self, wafer: Wafer, coat: Coat) -> None:
         """Spin a new layer on: patterns of the layer below stay history."""
         wafer.layer += 1
-        wafer.coat, wafer.bake = coat, None
+        wafer.coat, wafer.bake, wafer.etched_nm = coat, None, 0.0
         wafer.shots, wafer.lines, wafer.exposures = {}, {}, 0
         wafer.focus_shift, wafer.registration = 0.0, None
         wafer.history.append(f"coat {coat.resist} {coat.thickness:.1f} nm")
@@ -173,6 +196,23 @@ class World:
             width += self.process.signature[at] + noise
             wafer.lines[at] = Line(max(width, 0.0), *self._edges(surface, shot))
         wafer.history.append("develop")
+
+    def strip(self, wafer: Wafer) -> None:
+        """Take the resist off; lines that were never etched go with it (rework)."""
+        if not wafer.etched_nm:
+            wafer.shots, wafer.lines, wafer.exposures = {}, {}, 0
+            wafer.registration = None
+        wafer.coat, wafer.bake = None, None
+        wafer.history.append("strip")
+
+    def bury(self, wafer: Wafer) -> None:
+        """A film was laid over the lines: nobody sees them any more, the polisher feels them."""
+        wafer.lines, wafer.shots, wafer.exposures = {}, {}, 0
+        wafer.registration, wafer.etched_nm = None, 0.0
+
+    def shed(self, wafer: Wafer, mean: float, origin: str) -> None:
+        """Leave particles: about `mean` of them, scattered over the wafer."""
+        wafer.particles += scattered(int(self._shedding.poisson(mean)), origin, self._shedding)
 
     def _edges(self, surface: Surface, shot: Shot) -> tuple[float, float]:
         blur = 1 + ((shot.focus - surface.best_focus) / 120.0) ** 2

@@ -123,6 +123,10 @@ class ToolModel:
     model: ClassVar[str] = ""
     settings_table: ClassVar[dict[str, Number | Word | Name]] = {}
     channels: ClassVar[tuple[str, ...]] = ()
+    process_faults: ClassVar[dict[str, str]] = {}
+    """What may be wrong with the process while every wire works, and the unit of its amount."""
+    own_counters: ClassVar[tuple[str, ...]] = ()
+    """Counters beyond the common ones; they outlive a power cut like those."""
 
     def __init__(self, name: str, serial: str, seed: int, world: World) -> None:
         self.name = name
@@ -142,6 +146,8 @@ class ToolModel:
         self.is_safe = False
         self.memory_kept = True
         self.counters = {"starts": 0, "wafers": 0, "safes": 0, "restarts": 0}
+        self.counters |= dict.fromkeys(self.own_counters, 0)
+        self.disturbances: dict[str, float] = {}
         self.handlers: dict[str, Handler] = self._common_handlers() | self.own_handlers()
 
     # ------------------------------------------------------------------ what subclasses say
@@ -178,6 +184,28 @@ class ToolModel:
 
     def reset_volatile(self) -> None:
         """Power was lost: forget what no battery keeps."""
+
+    # ------------------------------------------------------------------ faults of the process
+    def disturb(self, kind: str, amount: float) -> None:
+        """From the next job on the process is off by `amount`; 0 ends it.
+
+        `ValueError` for a kind this tool does not know or a number that is none.
+        """
+        if kind not in self.process_faults:
+            known = ", ".join(self.process_faults) or "nothing"
+            raise ValueError(f"{kind!r} cannot go wrong on {self.name}; this can: {known}")
+        if not math.isfinite(amount):
+            raise ValueError(f"{amount} is no amount")
+        self.disturbances.pop(kind, None)
+        if amount:
+            self.disturbances[kind] = float(amount)
+
+    def record(self, job: Job, wafer: Wafer, **found: object) -> None:
+        """Keep the truth about a job aside, with what was wrong with the process."""
+        wafer.records.append({
+            "tool": self.name, "handle": job.handle, "state": job.state,
+            "faults": dict(job.data.get("faults", {})), **found,
+        })  # fmt: skip
 
     # ------------------------------------------------------------------ executing a line
     def execute(self, line: str) -> bytes | None:
