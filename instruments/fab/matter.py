@@ -11,18 +11,12 @@ from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
-
-import numpy as np
 from numpy.typing import NDArray
 
 EDGE_MM = 150.0
 SMALLEST_NM = 30.0
 RINGS = ((1, 0.0), (8, 49.0), (16, 98.0), (24, 147.0))
 """Sites and radius (mm) of each ring of the 49-site pattern."""
-EDGE_MM = 148.0
-INCOMING = 12.0
-SMALLEST_NM = 28.0
-"""Particles on a wafer as it comes: mean number from this size, falling off with its cube."""
 
 
 @cache
@@ -102,16 +96,3 @@ def scattered(count: int, origin: str, rng: np.random.Generator) -> list[Particl
 def chance_of(seed: int, wafer_id: str, stream: int) -> np.random.Generator:
     """Random numbers that belong to one wafer, whenever they are asked for."""
     return np.random.default_rng([seed, zlib.crc32(wafer_id.encode()), stream])
-
-
-def incoming(seed: int, wafer_id: str) -> list[Particle]:
-    """What lies on a wafer when its carrier is delivered."""
-    rng = chance_of(seed, wafer_id, 3)
-    count = int(rng.poisson(INCOMING))
-    radius = EDGE_MM * np.sqrt(rng.random(count))
-    angle = 2 * math.pi * rng.random(count)
-    size = SMALLEST_NM * (1 - rng.random(count)) ** (-1 / 3)
-    return [
-        Particle(float(r * math.cos(a)), float(r * math.sin(a)), float(s), "incoming")
-        for r, a, s in zip(radius, angle, size, strict=True)
-    ]

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from instruments.fab.models.base import Handler, Job, Name, Number, Refuse, ToolModel, Word
 from instruments.fab.models.litho import COLUMNS, ROWS, Field, Optics, full_fields
-from instruments.fab.world import Shot, Wafer
+from instruments.fab.models.registration import Stage
+from instruments.fab.world import Shot, Wafer, World
 
 ALIGN_S = 12.0
 FIELDS_S = 28.0
@@ -47,6 +48,10 @@ class ScannerModel(ToolModel):
     pulses: int = 0
     shutter_open: bool = False
     stage: str = "READY"
+
+    def __init__(self, name: str, serial: str, seed: int, world: World) -> None:
+        self.grid = Stage(seed)
+        super().__init__(name, serial, seed, world)
 
     def own_handlers(self) -> dict[str, Handler]:
         """Readings of the manual."""
@@ -115,6 +120,7 @@ class ScannerModel(ToolModel):
             str(self.settings["ILL:MODE"]),
         )
         wafer.focus_shift = self._heat_now() * HEAT_FOCUS_NM
+        wafer.registration = self.grid.align(self._heat_now())
         self.world.begin_exposure(wafer, optics)
 
     def work(self, job: Job, wafer: Wafer, fraction: float) -> None:
@@ -140,10 +146,15 @@ class ScannerModel(ToolModel):
         self._warm(real_dose / (30.0 * len(full_fields())))
 
     def on_end(self, job: Job, wafer: Wafer) -> None:
-        """Close the shutter; a wafer with one exposed field has been processed."""
+        """Close the shutter; a wafer with one exposed field has been processed.
+
+        The water that the lens drags along leaves bubbles and watermarks behind.
+        """
         self.shutter_open = False
         self.stage = "READY"
         self.counters["wafers"] += 1 if job.data["done"] else 0
+        exposed = [at for at, _ in job.data["plan"][: job.data["done"]]]
+        wafer.particles.extend(self.grid.defects(exposed))
 
     def make_safe(self) -> None:
         """Shutter closed, stage parked."""
