@@ -41,7 +41,7 @@ from testbed.outages.models import (
     Scope,
     Utility,
 )
-from testbed.people.models import User
+from testbed.people.models import Group, User
 from testbed.pools.models import Pool, PoolState
 from testbed.process import versions
 from testbed.process.models import Operation, Recipe, RecipeVersion, Route
@@ -120,6 +120,7 @@ class World:
             "recipe": self.recipe,
             "answer_question": self.question,
             "qualification": self.booking.booked_by.qualifications.first(),
+            "group": Group(code="support"),
             "company": self.lot.company,
             "member": self.booking.booked_by,
             "hold": self.held,

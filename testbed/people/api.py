@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import ScopedRateThrottle
 from rest_framework.views import APIView
 
-from testbed.people import company_api, tokens
+from testbed.people import company_api, group_api, tokens
 from testbed.people.models import ApiToken, Company, User
 from testbed.people.visitor import person
 from testbed.refusals import Refusal
@@ -108,4 +108,5 @@ urlpatterns = [
     path("tokens/current/", CurrentToken.as_view(), name="api_current_token"),
     path("me/", Me.as_view(), name="api_me"),
     *company_api.urlpatterns,
+    *group_api.urlpatterns,
 ]

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from testbed.people import views
+from testbed.people import group_views, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("people/companies/", views.companies, name="companies"),
@@ -22,6 +22,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
         views.limit_company,
         name="limit_company",
     ),
+    path("groups/", group_views.groups, name="groups"),
+    path("groups/<slug:code>/", group_views.group, name="group"),
+    path("groups/<slug:code>/take-in/", group_views.take_into_group, name="take_into_group"),
+    path("groups/<slug:code>/take-out/", group_views.take_out_of_group, name="take_out_of_group"),
     path("people/members/<int:pk>/deactivate/", views.deactivate_member, name="deactivate_member"),
     path("people/members/<int:pk>/activate/", views.activate_member, name="activate_member"),
 ]

@@ -55,6 +55,8 @@ PAGES: dict[str, list[Page]] = {
     "account_confirm_email": [Page(NOBODY, {"key": "no-such-key"})],
     "companies": [Page(ADMIN)],
     "company": [Page(ADMIN, {"business_number": COMPANY})],
+    "groups": [Page(ADMIN)],
+    "group": [Page(ADMIN, {"code": "support"})],
     "qualifications": [Page(ALICE), Page(PROCESS)],
     "tools": [Page(ALICE)],
     "tool": [
@@ -163,6 +165,8 @@ NO_PAGE = {
     "limit_company": "answers a form",
     "deactivate_member": "answers a form",
     "activate_member": "answers a form",
+    "take_into_group": "answers a form",
+    "take_out_of_group": "answers a form",
     "grant_qualification": "answers a form",
     "renew_qualification": "answers a form",
     "withdraw_qualification": "answers a form",
