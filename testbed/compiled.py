@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import threading
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import psycopg
-from django.db import DEFAULT_DB_ALIAS, connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.models.query import ModelIterable, get_related_populators
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 Row = TypeVar("Row")
 
@@ -61,6 +61,18 @@ class Among(models.Func):
         super().__init__(column, numbers, output_field=models.BooleanField())
 
 
+class _Compiled(NamedTuple):
+    """A statement's text, its values in order (slots among them), and what is made of a row.
+
+    converters: (place in the row, functions, expression), as Django's compiler applies them.
+    """
+
+    sql: str
+    given: tuple[Any, ...]
+    converters: tuple[tuple[int, Sequence[Any], Any], ...]
+    make: Callable[[list[Any]], Any]
+
+
 class Statement(Generic[Row]):
     """A queryset with slots; its rows are model objects, or tuples for a `values_list`.
 
@@ -71,40 +83,57 @@ class Statement(Generic[Row]):
     def __init__(self, build: Callable[[], models.QuerySet[Any, Row]]) -> None:
         self._build = build
         self._lock = threading.Lock()
-        self._compiled: tuple[Any, str, tuple[Any, ...], bool] | None = None
+        self._compiled: _Compiled | None = None
 
     def __call__(self, **values: Any) -> list[Row]:
         """Run it; KeyError when a slot has no value."""
-        compiler, sql, given, is_model = self._compiled or self._compile()
+        sql, given, converters, make = self._compiled or self._compile()
         params = [values[one.name] if isinstance(one, Slot) else one for one in given]
-        found = compiler.results_iter([run(sql, params)], tuple_expected=not is_model)
-        return list(_objects(compiler, found) if is_model else found)
+        database = connections[DEFAULT_DB_ALIAS]
+        return [make(_converted(row, converters, database)) for row in run(sql, params)]
 
-    def _compile(self) -> tuple[Any, str, tuple[Any, ...], bool]:
+    def _compile(self) -> _Compiled:
         with self._lock:
             if self._compiled is None:
-                queryset = self._build()
-                compiler = queryset.query.get_compiler(DEFAULT_DB_ALIAS)
-                sql, params = compiler.as_sql()
-                is_model = issubclass(queryset._iterable_class, ModelIterable)  # noqa: SLF001
-                self._compiled = (compiler, sql, tuple(params), is_model)
+                self._compiled = _compile(self._build())
             return self._compiled
 
 
-def _objects(compiler: Any, rows: Iterator[Any]) -> Iterator[Any]:
-    """Model objects with their annotations and `select_related` objects, as a queryset makes."""
+def _compile(queryset: models.QuerySet[Any, Any]) -> _Compiled:
+    compiler = queryset.query.get_compiler(DEFAULT_DB_ALIAS)
+    sql, params = compiler.as_sql()
+    columns = [column for column, *_rest in compiler.select[: compiler.col_count]]
+    converters = tuple((place, *found) for place, found in compiler.get_converters(columns).items())
+    is_model = issubclass(queryset._iterable_class, ModelIterable)  # noqa: SLF001
+    return _Compiled(sql, tuple(params), converters, _maker(compiler) if is_model else tuple)
+
+
+def _converted(row: Sequence[Any], converters: Any, database: Any) -> list[Any]:
+    made = list(row)
+    for place, functions, expression in converters:
+        for function in functions:
+            made[place] = function(made[place], expression, database)
+    return made
+
+
+def _maker(compiler: Any) -> Callable[[list[Any]], Any]:
+    """Makes of a row a model object with annotations and `select_related`, as a queryset does."""
     info = compiler.klass_info
-    fields = info["select_fields"]
+    fields, model = info["select_fields"], info["model"]
     first, last = fields[0], fields[-1] + 1
     names = [column[0].target.attname for column in compiler.select[first:last]]
     related = get_related_populators(info, compiler.select, DEFAULT_DB_ALIAS)  # type: ignore[call-arg]
-    for row in rows:
-        made = info["model"].from_db(DEFAULT_DB_ALIAS, names, row[first:last])
+    annotations = tuple(compiler.annotation_col_map.items())
+
+    def make(row: list[Any]) -> Any:
+        made = model.from_db(DEFAULT_DB_ALIAS, names, row[first:last])
         for populator in related:
             populator.populate(row, made)
-        for name, position in compiler.annotation_col_map.items():
+        for name, position in annotations:
             setattr(made, name, row[position])
-        yield made
+        return made
+
+    return make
 
 
 def insert(rows: Sequence[models.Model]) -> None:
@@ -113,7 +142,8 @@ def insert(rows: Sequence[models.Model]) -> None:
     As `bulk_create`, with neither signals nor batches: for a handful of rows.
     """
     sql, fields = _insertion(type(rows[0]), len(rows))
-    params = [_stored(field, row) for row in rows for field in fields]
+    database = connections[DEFAULT_DB_ALIAS]
+    params = [_stored(field, row, database) for row in rows for field in fields]
     for row, (key,) in zip(rows, run(sql, params), strict=True):
         row.pk = key
         state = row._state  # noqa: SLF001 - as Django itself marks what is saved
@@ -136,8 +166,8 @@ def _insertion(
     return sql, fields
 
 
-def _stored(field: models.Field[Any, Any], row: models.Model) -> Any:
-    return field.get_db_prep_save(field.pre_save(row, add=True), connection)
+def _stored(field: models.Field[Any, Any], row: models.Model, database: Any) -> Any:
+    return field.get_db_prep_save(field.pre_save(row, add=True), database)
 
 
 class _Cursor(psycopg.Cursor[Any]):
@@ -153,11 +183,20 @@ def run(sql: str, params: Sequence[Any]) -> list[Any]:
 
     Django's own cursor writes the values into the text, so that the server plans it each time.
     """
-    connection.ensure_connection()
-    database: Any = connection
-    bare = _Cursor(database.connection)
-    # The wrapper counts, logs and translates errors as for every other statement.
-    with database._prepare_cursor(bare) as cursor:  # noqa: SLF001
+    database: Any = connections[DEFAULT_DB_ALIAS]
+    database.ensure_connection()
+    if database.execute_wrappers or database.queries_logged:
+        return _run_watched(database, sql, params)
+    database.validate_no_broken_transaction()
+    with database.wrap_database_errors:
+        cursor = psycopg.Cursor(database.connection)
+        cursor.execute(sql, params)
+        return cursor.fetchall()
+
+
+def _run_watched(database: Any, sql: str, params: Sequence[Any]) -> list[Any]:
+    """Through Django's wrapper, which counts and logs as for every other statement."""
+    with database._prepare_cursor(_Cursor(database.connection)) as cursor:  # noqa: SLF001
         cursor.execute(sql, params)
         found: list[Any] = cursor.fetchall()
     return found
