@@ -40,7 +40,7 @@ def give_to_others(
         booking = rows.select_for_update(of=("self",)).first()
         if booking is None:
             return False
-        cost = penalties.cost_of_giving_up(booking, tools, now)
+        cost = penalties.cost_of_giving_up(booking, tools, kind)
         signals.giving_back.send(sender=Booking, booking_ids=[booking.pk])
         booking.state = state
         booking.save(update_fields=["state"])

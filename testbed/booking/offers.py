@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from testbed.booking import no_show, penalties, reconfirm, repeat, share
-from testbed.booking.models import BookingState
+from testbed.booking.models import BookingState, PenaltyKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from testbed.booking.models import Booking, Sharer
+    from testbed.booking.penalties import Cost
     from testbed.people.models import User
 
 OPEN = (BookingState.PENDING, BookingState.CONFIRMED)
@@ -56,6 +57,32 @@ def offers(user: User, booking: Booking, now: datetime) -> Offers:
         here_by=no_show.due_at(booking) if confirmed and booking.ends_at > now else None,
         free_until=free_until(booking) if confirmed and booking.starts_at > now else None,
     )
+
+
+@dataclass(frozen=True)
+class Silence:
+    """What follows when the booking's people say or do nothing: until when they can, the cost."""
+
+    by: datetime
+    cost: Cost
+
+
+def if_nobody_comes(booking: Booking) -> Silence | None:
+    """When its time would go to others because nobody came; None when never."""
+    by = no_show.due_at(booking)
+    return _silence(booking, by, PenaltyKind.NO_SHOW) if by else None
+
+
+def if_not_confirmed_again(booking: Booking, now: datetime) -> Silence | None:
+    """Until when it has, or will have, to be confirmed again; None when it need not be."""
+    by = booking.reconfirm_by if reconfirm.is_asked(booking, now) else None
+    if booking.state in (BookingState.HELD, BookingState.PENDING):
+        by = reconfirm.would_be_asked_by(booking, now)
+    return _silence(booking, by, PenaltyKind.NOT_RECONFIRMED) if by else None
+
+
+def _silence(booking: Booking, by: datetime, kind: PenaltyKind) -> Silence:
+    return Silence(by, penalties.cost_of_silence(booking, penalties.tools_of(booking), kind))
 
 
 def free_until(booking: Booking) -> datetime | None:

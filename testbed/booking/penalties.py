@@ -1,7 +1,7 @@
 """What giving a booking up costs: a fee and time that still counts as used; and taking it back.
 
-A booking is judged by the rules of the day on which it was made, tool by tool. Giving it up in
-any way costs what cancelling it at that moment would: nobody gains by saying nothing.
+A booking is judged by the rules of the day on which it was made, tool by tool. Cancelling it,
+not coming and not confirming it again each have a price of their own.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from testbed.people.models import User
 
 LONGEST_REASON = 200
+# The rule that gives a booking's time to others when its people say or do nothing.
+SILENCE = {PenaltyKind.NO_SHOW: "no_show", PenaltyKind.NOT_RECONFIRMED: "reconfirm"}
 
 
 @dataclass(frozen=True)
@@ -168,12 +170,37 @@ def cost_of_cancelling(
     return Cost(free_until=cost.free_until, why_free=why_free) if why_free else cost
 
 
-def cost_of_giving_up(booking: Booking, tools: Sequence[Tool], now: datetime) -> Cost:
-    """What it costs when nobody says or does anything: as much as cancelling it at that moment."""
+def cost_of_giving_up(booking: Booking, tools: Sequence[Tool], kind: PenaltyKind) -> Cost:
+    """What it costs that nobody came, or confirmed it again.
+
+    One moved at a time at which cancelling had its price costs at least that price.
+    """
     if any(is_down(tool) for tool in tools):
         return Cost(why_free="tool_down")
-    moment = max(now, booking.starts_at) if moved_late(booking) else now
-    return cost_at(terms_of(booking, tools), moment)
+    own = cost_of_silence(booking, tools, kind)
+    if not moved_late(booking):
+        return own
+    late = cost_at(terms_of(booking, tools), booking.ends_at)
+    return Cost(
+        supply_won=max(own.supply_won, late.supply_won),
+        debt_minutes=max(own.debt_minutes, late.debt_minutes),
+    )
+
+
+def cost_of_silence(booking: Booking, tools: Sequence[Tool], kind: PenaltyKind) -> Cost:
+    """What the rule asks: the fees of all tools that have it, and the longest of their debts."""
+    rulebook, rule = rulebook_of(booking), by_code(SILENCE[kind])
+    minutes = (booking.ends_at - booking.starts_at) // timedelta(minutes=1)
+    given = [(tool, rulebook.parameters(rule, tool)) for tool in tools]
+    fees = [
+        (_share(tool_won(booking.quote, tool), one["fee_percent"]), one["debt_percent"])
+        for tool, one in given
+        if one is not None
+    ]
+    return Cost(
+        supply_won=sum(won for won, _percent in fees),
+        debt_minutes=max((_share(minutes, percent) for _won, percent in fees), default=0),
+    )
 
 
 def _excuse(actor: User, booking: Booking, tools: Sequence[Tool], *, was_late: bool) -> str:

@@ -54,6 +54,13 @@ def set_deadline(
         booking.reconfirm_by = ahead[0].end if ahead else None
 
 
+def would_be_asked_by(booking: Booking, now: datetime) -> datetime | None:
+    """Until when it would have to be confirmed again were it confirmed now (two queries)."""
+    rulebook, tools = penalties.rulebook_of(booking), penalties.tools_of(booking)
+    ahead = [one for one in windows(booking, rulebook, tools) if now < one.start]
+    return ahead[0].end if ahead else None
+
+
 def opens_at(booking: Booking) -> datetime | None:
     """From when a booking that is asked may be re-confirmed (two queries)."""
     if booking.reconfirm_by is None:

@@ -12,7 +12,7 @@ from django.test import Client
 
 from testbed.booking.cancel import cancel, preview
 from testbed.booking.hold import hold
-from testbed.booking.models import Booking, BookingState, Penalty
+from testbed.booking.models import Booking, BookingState, Penalty, RuleSetting
 from testbed.booking.place import Answers, place
 from testbed.booking.repeat import Weekly, repeat
 from testbed.booking.target import Target
@@ -48,6 +48,28 @@ class TestCancelling:
         assert Penalty.objects.get().total_won == 308_000
         history = text(client.get(f"/bookings/{booking.pk}/"))
         assert "308,000" in history
+
+    def test_what_silence_costs_stands_before_the_click(
+        self, strict: None, sign_in: SignIn, alice: User, sem_target: Target
+    ) -> None:
+        setting("no_show", minutes=30, fee_percent=100, debt_percent=100)
+        setting("reconfirm", hours_before=24, window_hours=24, fee_percent=10, debt_percent=0)
+        start = tomorrow(10) + timedelta(days=7)
+        held = hold(
+            actor=alice, target=sem_target, starts_at=start, ends_at=start + timedelta(hours=2)
+        )
+        client, form = sign_in(alice), {"use_mode": "requested", "test_wafers": "0"}
+        form |= {"wafer_count": "0", "step": "check"}
+        check = text(client.post(f"/book/hold/{held.pk}/", form))
+        client.post(f"/book/hold/{held.pk}/", form | {"step": "submit"})
+        later = text(client.get(f"/bookings/{held.pk}/cancel/"))
+        for page in (check, later):
+            assert "616,000" in page  # 560,000 won and VAT: nobody came
+            assert "61,600" in page  # a tenth of it: not confirmed again
+            assert (start + timedelta(minutes=30)).strftime("%m-%d %H:%M") in page
+            assert (start - timedelta(hours=24)).strftime("%m-%d %H:%M") in page
+        RuleSetting.objects.filter(code__in=("no_show", "reconfirm")).delete()
+        assert "616,000" not in text(client.get(f"/bookings/{held.pk}/cancel/"))
 
     @pytest.mark.parametrize("body", [{}, {"total_won": "1"}, {"total_won": "x\0"}])
     def test_another_cost_is_shown_anew(

@@ -9,6 +9,7 @@ import pytest
 import time_machine
 
 from testbed.booking import tasks
+from testbed.booking.change import change
 from testbed.booking.finish import finish
 from testbed.booking.models import (
     Allocation,
@@ -68,13 +69,29 @@ class TestRelease:
         assert JournalEntry.objects.filter(action="booking.no_show").count() == 1
         assert release_no_shows(now=DUE) == 0
 
-    def test_it_costs_what_a_late_cancellation_does(
-        self, awaited: None, alice: User, sem_target: Target
-    ) -> None:
-        setting("late_cancel", hours_before=0, fee_percent=100, debt_percent=50)
+    def test_it_costs_by_its_own_percentages(self, alice: User, sem_target: Target) -> None:
+        setting("needs_approval", required=False)
+        setting("no_show", minutes=30, fee_percent=100, debt_percent=50)
+        setting("late_cancel", hours_before=0, fee_percent=10, debt_percent=100)
         placed(alice, sem_target)
         release_no_shows(now=DUE)
         assert (Penalty.objects.get().fee_won, Penalty.objects.get().debt_minutes) == (560_000, 60)
+
+    def test_after_a_late_move_it_costs_no_less_than_cancelling_did(
+        self, awaited: None, alice: User, sem_target: Target
+    ) -> None:
+        setting("late_cancel", hours_before=30, fee_percent=20, debt_percent=50)
+        booking = placed(alice, sem_target)
+        with at(START - timedelta(hours=1)):
+            change(
+                actor=alice,
+                booking=booking,
+                target=sem_target,
+                starts_at=START + timedelta(days=2),
+                ends_at=END + timedelta(days=2),
+            )
+        release_no_shows(now=DUE + timedelta(days=2))
+        assert (Penalty.objects.get().fee_won, Penalty.objects.get().debt_minutes) == (112_000, 60)
 
     def test_without_the_rule_never(self, alice: User, sem_target: Target) -> None:
         setting("needs_approval", required=False)

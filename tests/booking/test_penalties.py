@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 from hypothesis import given
@@ -290,3 +292,18 @@ class TestWaiving:
         found = penalties.sums(Penalty.objects.visible_to(penalty.user))
         assert (found.total_won, found.debt_minutes) == (FEE + VAT, 60)
         assert penalties.sums(Penalty.objects.visible_to(charlie)).total_won == 0
+
+
+def test_the_percentages_that_were_borrowed_are_handed_over(cd_sem: Tool) -> None:
+    """What a facility had set before the rules had figures of their own goes on as it was."""
+    lend = import_module("testbed.booking.migrations.0013_price_of_silence").lend
+    setting("late_cancel", hours_before=24, fee_percent=30, debt_percent=50)
+    setting("late_cancel", cd_sem, hours_before=24, fee_percent=80)
+    wide, near = setting("no_show", minutes=60), setting("no_show", cd_sem, minutes=20)
+    own = setting("reconfirm", fee_percent=5)
+    lend(apps, None)
+    for one, percentages in ((wide, (30, 50)), (near, (80, 50)), (own, (5, 50))):
+        one.refresh_from_db()
+        given = (one.parameters["fee_percent"], one.parameters["debt_percent"])
+        assert given == percentages
+    assert near.parameters["minutes"] == 20

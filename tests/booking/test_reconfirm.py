@@ -13,7 +13,14 @@ from django.utils import timezone
 from testbed.booking import tasks
 from testbed.booking.approve import approve
 from testbed.booking.change import change
-from testbed.booking.models import Allocation, Booking, BookingState, Penalty, PenaltyKind
+from testbed.booking.models import (
+    Allocation,
+    Booking,
+    BookingState,
+    Penalty,
+    PenaltyKind,
+    RuleSetting,
+)
 from testbed.booking.place import Answers, place
 from testbed.booking.reconfirm import may_reconfirm, opens_at, reconfirm, release_unconfirmed
 from testbed.booking.target import Target
@@ -163,10 +170,13 @@ class TestRelease:
         assert release_unconfirmed(now=CLOSES) == 0
         assert placed(charlie, sem_target).is_live
 
-    def test_it_costs_what_cancelling_then_would(
+    def test_it_costs_by_its_own_percentages(
         self, asked: None, alice: User, sem_target: Target
     ) -> None:
-        setting("late_cancel", hours_before=30, fee_percent=10, debt_percent=100)
+        setting("late_cancel", hours_before=30, fee_percent=90, debt_percent=10)
+        rule = RuleSetting.objects.get(code="reconfirm")
+        rule.parameters |= {"fee_percent": 10, "debt_percent": 100}
+        rule.save()
         placed(alice, sem_target)
         release_unconfirmed(now=CLOSES)
         penalty = Penalty.objects.get()

@@ -26,27 +26,37 @@ class Notice(ToolRule):
 
 
 class Reconfirm(Notice):
-    """The window opens hours_before + window_hours before the start and ends hours_before it."""
+    """The window opens hours_before + window_hours before the start and ends hours_before it.
+
+    Percentages of the booking's price and of its minutes.
+    """
 
     code = "reconfirm"
     on_by_default = False
-    defaults = {"hours_before": 24, "window_hours": 24}  # noqa: RUF012
+    defaults = {  # noqa: RUF012
+        "hours_before": 24, "window_hours": 24, "fee_percent": 0, "debt_percent": 0,
+    }  # fmt: skip
     sentence = _("The booking is given up unless you re-confirm it in time.")
     next_step = _("Re-confirm it on the booking's page.")
     explanation = _(
         "A booking is re-confirmed in the %(window_hours)s h that end %(hours_before)s h before "
-        "its start; otherwise its time is given to others."
+        "its start; otherwise its time is given to others. That costs %(fee_percent)s %% of the "
+        "price, and %(debt_percent)s %% of the time still counts as used."
     )
 
 
 class NoShow(Notice):
+    """Percentages of the booking's price and of its minutes."""
+
     code = "no_show"
     on_by_default = False
-    defaults = {"minutes": 60}  # noqa: RUF012
+    defaults = {"minutes": 60, "fee_percent": 0, "debt_percent": 0}  # noqa: RUF012
     sentence = _("The booking is given up when nobody has come after %(minutes)s minutes.")
     next_step = _("Be there in time, or cancel the booking before it starts.")
     explanation = _(
-        "A booking on which nothing has begun %(minutes)s minutes after its start is released."
+        "A booking on which nothing has begun %(minutes)s minutes after its start is released. "
+        "That costs %(fee_percent)s %% of the price, and %(debt_percent)s %% of the time still "
+        "counts as used."
     )
 
 

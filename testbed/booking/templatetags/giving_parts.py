@@ -25,6 +25,15 @@ def offers(booking: Booking, user: User) -> found.Offers:
 
 
 @register.simple_tag
+def silences(booking: Booking) -> dict[str, found.Silence | None]:
+    """What follows when nobody comes (`no_show`), or confirms it again (`reconfirm`)."""
+    return {
+        "no_show": found.if_nobody_comes(booking),
+        "reconfirm": found.if_not_confirmed_again(booking, timezone.now()),
+    }
+
+
+@register.simple_tag
 def free_until(booking: Booking) -> datetime | None:
     """Until when cancelling is free; None when it always is."""
     return found.free_until(booking)

@@ -37,7 +37,7 @@ AREAS: tuple[tuple[str, tuple[Area, ...], dict[str, Any]], ...] = (
     ("holidays", BY_DAY, {}),
     ("company_hours_week", BY_DAY, {"hours": 48}),
     ("group_hours_week", BY_DAY, {"hours": 90}),
-    ("no_show", BY_DAY, {"minutes": 60}),
+    ("no_show", BY_DAY, {"minutes": 60, "fee_percent": 30, "debt_percent": 50}),
     ("late_cancel", BY_DAY, {"hours_before": 24, "fee_percent": 30, "debt_percent": 50}),
     ("throughput", (A.ETCH, A.DEPOSITION, A.PLANAR), {"wafers_per_hour": 25}),
     ("use_mode", (A.DEPOSITION,), {"self_operated": False}),
