@@ -18,7 +18,7 @@ from testbed.people.permissions import may
 from testbed.process.models import Operation, RecipeVersion
 from testbed.process.versions import is_whole, newest_approved
 from testbed.runs.models import Run, RunWafer
-from testbed.tools.models import E10State, StateSpan, Tool
+from testbed.tools.models import Clean, E10State, StateSpan, Tool
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -207,8 +207,10 @@ def _wafers(at: Situation) -> Interlock:
 
 
 def _contamination(at: Situation, tool: Tool) -> Interlock:
-    dirty = [str(wafer.slot) for wafer in at.wafers
-             if wafer.contamination_class > tool.contamination_class]  # fmt: skip
+    # A cleaning tool takes what it is there to clean.
+    cleans = Clean.objects.filter(tool_kind=tool.kind).values_list("from_class", flat=True)
+    allowed = max([tool.contamination_class, *cleans])
+    dirty = [str(wafer.slot) for wafer in at.wafers if wafer.contamination_class > allowed]
     return Interlock(
         "contamination",
         _("Contamination class allowed"),

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from instruments.jobs import Done, Progress
 from instruments.link import Exchange
+from testbed.material.certify import clean_by_run
 from testbed.material.models import SubstrateState, Wafer
 from testbed.runs import doorbell, lease, log, store
 from testbed.runs.lease import Claim
@@ -226,8 +227,22 @@ def end(run: Run, state: RunState, **changes: Any) -> None:
         processed=wafers.filter(state=SubstrateState.PROCESSED).count(),
         steps=_counts(run),
     )  # fmt: skip
+    if state == RunState.COMPLETED:
+        _certify_clean(run)
     _free_tool(run)
     transaction.on_commit(lambda: run_ended.send(Run, run=run))
+
+
+def _certify_clean(run: Run) -> None:
+    """What a completed run on a cleaning tool has processed is of a better class from now on."""
+    rows = run.run_wafers.filter(state=SubstrateState.PROCESSED).select_related("wafer")
+    clean_by_run(
+        actor=run.started_by,
+        tool=run.tool,
+        wafers=[row.wafer for row in rows],
+        run_id=run.pk,
+        certificate=f"{run} · {run.recipe_version} · SHA-256 {run.recipe_sha256}"[:500],
+    )
 
 
 def _counts(run: Run) -> dict[str, int]:
