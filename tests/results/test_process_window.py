@@ -83,18 +83,20 @@ def covered(window: ProcessWindow, true: tuple[float, ...]) -> list[bool]:
     return [getattr(window, n).covers(t) for n, t in zip(QUANTITIES, true, strict=True)]
 
 
-@pytest.mark.slow
+# A true 95 % falls below the share asked for by chance about once in a thousand.
 @pytest.mark.parametrize("wafers", [1, 5])
-def test_95_percent_intervals_hold_the_truth_in_at_least_90_percent(wafers: int) -> None:
-    # 200 draws: a true 95 % falls below 90 % by chance less than once in a thousand.
+@pytest.mark.parametrize(
+    ("draws", "least"), [(60, 0.85), pytest.param(200, 0.90, marks=pytest.mark.nightly)]
+)
+def test_95_percent_intervals_hold_the_truth(wafers: int, draws: int, least: float) -> None:
     truth = Truth()
     true = (truth.best_focus, truth.size, latitude_of(truth), depth_of(truth))
     hits = [
         covered(analyse(matrix(seed, truth=truth, wafers=wafers), TARGET), true)
-        for seed in range(200)
+        for seed in range(draws)
     ]
     share = np.mean(hits, axis=0)
-    assert (share >= 0.90).all(), dict(zip(QUANTITIES, share, strict=True))
+    assert (share >= least).all(), dict(zip(QUANTITIES, share, strict=True))
 
 
 def test_intervals_are_not_wide_for_nothing() -> None:
