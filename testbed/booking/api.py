@@ -35,7 +35,7 @@ from testbed.booking.intervals import Interval
 from testbed.booking.kept import kept
 from testbed.booking.models import Booking, CalendarFeed
 from testbed.booking.place import place, submit
-from testbed.booking.read_one import read_one
+from testbed.booking.read_one import read_one, read_placed
 from testbed.booking.request import gather, price
 from testbed.booking.rules import check_all, refusing
 from testbed.booking.slots import find_slots, nearest
@@ -72,9 +72,13 @@ def one_booking(request: Request, pk: int) -> Booking:
 
 def shown(request: Request, booking: Booking, status: int = 200) -> Response:
     """The booking read again, as everybody sees it."""
-    fresh = read_one(request.user, booking.pk)
+    return answered(request, read_one(request.user, booking.pk), status)
+
+
+def answered(request: Request, booking: Booking, status: int = 200) -> Response:
+    """A booking as `read_one` or `read_placed` gives it."""
     context = shapes.booking_context(request.user)
-    data = kept(shapes.BookingSerializer, **context).to_representation(fresh)
+    data = kept(shapes.BookingSerializer, **context).to_representation(booking)
     return Response(data, status=status)
 
 
@@ -175,7 +179,8 @@ class Bookings(generics.ListAPIView[Booking]):
                 on_behalf_of=asked["on_behalf_of"],
                 override=asked["override"],
             )
-            return shown(request, booking, 201)
+            known = read_placed(request.user, booking, asked["target"], asked["supplies"])
+            return answered(request, known, 201)
 
         return idempotency.once(request, work)
 

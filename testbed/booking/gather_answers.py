@@ -11,7 +11,6 @@ from testbed.booking.clean_path import Cleaning, Stop, cheapest
 from testbed.booking.models import Allocation, BookingState, SupplyClaim, UseMode
 from testbed.booking.rules.base import CourseAsked, Qualified
 from testbed.booking.rules.training import final_day
-from testbed.material.models import Wafer
 from testbed.tools.models import Clean, Course, Qualification, Tool, Training
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from testbed.booking.models import Booking
     from testbed.booking.place import Answers
     from testbed.booking.rules import BookingRequest
+    from testbed.material.models import Lot
     from testbed.people.models import User
     from testbed.process.models import Operation, Route
     from testbed.tools.models import Supply
@@ -37,14 +37,13 @@ def with_answers(
     qualifications, one for the buddy's, two for courses, two for a route, one for cleans.
     without: the booking that the request is about; what it has taken along is its own.
     """
-    wafers = answers.lot.wafers.all() if answers.lot else Wafer.objects.none()
     alone = answers.use_mode == UseMode.SELF_OPERATED
     answered = replace(
         request,
         wafer_count=answers.wafer_count + answers.test_wafers,
         test_wafers=answers.test_wafers,
         lot_wafers=answers.wafer_count,
-        wafer_classes=list(wafers.values_list("contamination_class", flat=True)),
+        wafer_classes=_classes(answers.lot) if answers.lot else (),
         use_mode=answers.use_mode,
         wished_document=answers.wished_document,
         qualifications=_qualifications(request) if alone and "qualifications" in wanted else {},
@@ -61,6 +60,11 @@ def with_answers(
     if answers.route is not None and "route" in wanted:
         answered = _with_route(answered, answers.route)
     return answered
+
+
+def _classes(lot: Lot) -> list[int]:
+    """One a wafer."""
+    return list(lot.wafers.values_list("contamination_class", flat=True))
 
 
 def _qualifications(request: BookingRequest) -> dict[int, Qualified]:

@@ -12,8 +12,11 @@ from testbed.people.models import User
 from testbed.tools.models import Supply
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from django.db.models import QuerySet
 
+    from testbed.booking.target import Target
     from testbed.people.querysets import Viewer
 
 
@@ -53,12 +56,31 @@ def read_one(viewer: Viewer, pk: int) -> Booking:
     )
     if not found:
         raise Http404
-    # What `prefetch_related` does with rows that it has read.
-    found[0]._prefetched_objects_cache = {  # type: ignore[attr-defined] # noqa: SLF001
-        "allocations": _listed(Allocation.objects.none(), _CLAIMS(pk=pk)),
-        "supplies": _listed(Supply.objects.none(), _SUPPLIES(pk=pk)),
-    }
+    _with(found[0], _CLAIMS(pk=pk), _SUPPLIES(pk=pk))
     return found[0]
+
+
+def _with(booking: Booking, claims: list[Allocation], supplies: list[Supply]) -> None:
+    """What `prefetch_related` does with rows that it has read."""
+    booking._prefetched_objects_cache = {  # type: ignore[attr-defined] # noqa: SLF001
+        "allocations": _listed(Allocation.objects.none(), claims),
+        "supplies": _listed(Supply.objects.none(), supplies),
+    }
+
+
+def read_placed(
+    viewer: Viewer, booking: Booking, target: Target, supplies: Sequence[Supply]
+) -> Booking:
+    """A booking that this transaction has just placed on `target`, as `read_one` gives it.
+
+    Of one tool with nothing taken along everything is at hand, and nobody can have asked anything
+    about it yet. Anything else is read.
+    """
+    if target.tool is None or supplies:
+        return read_one(viewer, booking.pk)
+    booking.supply_codes, booking.is_asked = [], False  # type: ignore[attr-defined]
+    _with(booking, [Allocation(booking=booking, tool=target.tool)], [])
+    return booking
 
 
 def _listed(queryset: QuerySet[Any], rows: list[Any]) -> QuerySet[Any]:

@@ -26,6 +26,8 @@ def take_along(booking: Booking, supplies: Sequence[Supply]) -> None:
 
     Later changes of the booking's time and state are followed by a trigger.
     """
+    if not supplies:
+        return
     SupplyClaim.objects.bulk_create(
         SupplyClaim(
             supply=supply,
@@ -55,8 +57,7 @@ def complaints(
 ) -> Complaints:
     """What does not fit about the supplies and the buddy, by field."""
     said: Complaints = []
-    fits = Supply.tools.through.objects.filter(supply__in=supplies, tool__in=tools)
-    fitting = set(fits.values_list("supply_id", flat=True)) if supplies else set()
+    fitting = _fitting(supplies, tools) if supplies else frozenset()
     if any(supply.company_id not in (None, booking.company_id) for supply in supplies):
         said.append(("supplies", [_("Your company has no such reticle or material.")]))
     else:
@@ -68,6 +69,12 @@ def complaints(
     if buddy is not None and not _is_colleague(booking, buddy):
         said.append(("buddy", [_("Name another person of your company, whose account is open.")]))
     return said
+
+
+def _fitting(supplies: Sequence[Supply], tools: Sequence[Tool]) -> frozenset[int]:
+    """Those of the supplies that are used on one of the tools."""
+    fits = Supply.tools.through.objects.filter(supply__in=supplies, tool__in=tools)
+    return frozenset(fits.values_list("supply_id", flat=True))
 
 
 def _is_colleague(booking: Booking, buddy: User) -> bool:

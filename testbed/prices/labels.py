@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
     from django_stubs_ext import StrOrPromise
 
 LANGUAGES = ("ko", "en")
@@ -26,10 +29,17 @@ def label(code: str, **values: object) -> str:
     return str(SENTENCES[code]) % values
 
 
-def labels(code: str, names: dict[str, str], **values: object) -> dict[str, str]:
+def labels(code: str, names: Mapping[str, str], **values: Hashable) -> dict[str, str]:
     """{language: label}; `names` gives the tool's name in each language."""
-    written = {}
-    for language in LANGUAGES:
+    own = tuple(names.get(language, "") for language in LANGUAGES)
+    return dict(zip(LANGUAGES, _written(code, own, **values), strict=True))
+
+
+@lru_cache(maxsize=1024)
+def _written(code: str, names: tuple[str, ...], **values: Hashable) -> tuple[str, ...]:
+    """Nothing but the arguments and the catalogues, which do not change, says what these are."""
+    written = []
+    for language, name in zip(LANGUAGES, names, strict=True):
         with override(language):
-            written[language] = label(code, name=names.get(language, ""), **values)
-    return written
+            written.append(label(code, name=name, **values))
+    return tuple(written)

@@ -21,7 +21,8 @@ class ToolQuerySet(models.QuerySet["Tool"]):
         """Adds `state`, `state_since` and `state_reason` from the open span (one query)."""
         from testbed.tools.models import StateSpan
 
-        open_span = StateSpan.objects.filter(tool=models.OuterRef("pk"), ended_at=None)
+        # A tool has one open span at most; in the order of its table it would be joined and sorted.
+        open_span = StateSpan.objects.filter(tool=models.OuterRef("pk"), ended_at=None).order_by()
         return self.annotate(
             state=models.Subquery(open_span.values("state")[:1]),
             state_since=models.Subquery(open_span.values("started_at")[:1]),

@@ -16,7 +16,13 @@ from testbed.booking.rules.answers import (
     Throughput,
     UseModeAllowed,
 )
-from testbed.booking.rules.base import BookingRequest, Broken, ClosedTimesRule, Rule
+from testbed.booking.rules.base import (
+    BookingRequest,
+    Broken,
+    ClosedTimesRule,
+    Rule,
+    ToolRule,
+)
 from testbed.booking.rules.book import RuleBook
 from testbed.booking.rules.chain import QueueTime
 from testbed.booking.rules.closed import Changeover, DayRotation, Holidays, OwnGap
@@ -87,7 +93,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FREE", "HOLD_TIME", "LATE_CANCEL", "NEEDS_APPROVAL", "NO_SHOW", "RECONFIRM", "RETICLE_TAKEN",
     "RULES", "BookingRequest", "Broken", "Rule", "RuleBook", "by_code", "check_all",
-    "closed_times", "needed", "refusing",
+    "closed_times", "in_force", "needed", "refusing",
 ]  # fmt: skip
 
 FREE = Free()
@@ -169,7 +175,8 @@ def by_code(code: str) -> Rule:
 def check_all(request: BookingRequest, *, about: Iterable[str] = ()) -> list[Broken]:
     """Every broken rule (warnings too), in the table's order; only those `about` when given."""
     wanted = set(about)
-    checked = (rule.check(request) for rule in RULES if not wanted or rule.about in wanted)
+    rules = in_force(request.rulebook, request.tools)
+    checked = (rule.check(request) for rule in rules if not wanted or rule.about in wanted)
     return [broken for broken in checked if broken is not None]
 
 
@@ -178,10 +185,31 @@ def refusing(broken: Iterable[Broken]) -> list[Broken]:
     return [one for one in broken if not one.is_warning]
 
 
+def in_force(rulebook: RuleBook, tools: Sequence[Tool]) -> tuple[Rule, ...]:
+    """The rules that may be broken on these tools, in the table's order.
+
+    Left out are those that are only told, and those that are switched off for all the tools.
+    """
+    return rulebook.once("in_force", tools, lambda: _in_force(rulebook, tools))
+
+
+def _in_force(rulebook: RuleBook, tools: Sequence[Tool]) -> tuple[Rule, ...]:
+    return tuple(
+        rule
+        for rule in RULES
+        if rule.about != "notice"
+        and (not isinstance(rule, ToolRule) or rulebook.is_on_one(rule, tools))
+    )
+
+
 def needed(rulebook: RuleBook, tools: Sequence[Tool]) -> frozenset[str]:
     """What the rules in force for these tools ask to be fetched (see `Rule.needs`)."""
-    in_force = (rule.needs for rule in RULES if rule.needs and rulebook.is_on(rule, tools))
-    return frozenset().union(*in_force)
+    return rulebook.once("needed", tools, lambda: _needed(rulebook, tools))
+
+
+def _needed(rulebook: RuleBook, tools: Sequence[Tool]) -> frozenset[str]:
+    asked = (rule.needs for rule in RULES if rule.needs and rulebook.is_on(rule, tools))
+    return frozenset().union(*asked)
 
 
 def closed_times(request: BookingRequest, tool: Tool) -> list[Interval]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from django.apps import apps
 from django.db.models import TextField
@@ -24,13 +24,14 @@ from django.utils import timezone
 from testbed.compiled import Statement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from testbed.booking.models import RuleSetting
     from testbed.booking.rules.base import Rule
     from testbed.tools.models import Tool
 
 FACILITY = "facility"
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,7 @@ class RuleBook:
 
     settings: Mapping[tuple[str, str], RuleSetting]
     groups: tuple[int, ...] = ()
-    _given: dict[Any, dict[str, Any] | None] = field(
-        default_factory=dict, repr=False, compare=False
-    )
+    _given: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, settings: Iterable[RuleSetting], at: datetime | None = None) -> RuleBook:
@@ -83,11 +82,11 @@ class RuleBook:
         The nearest setting decides whether the rule is on; each parameter comes from the
         nearest setting that has it.
         """
-        where = (tool.pk, tool.area, tool.cell_id) if tool else None
-        asked = (rule.code, where, self.groups)
+        asked = (rule.code, place_of(tool) if tool else None, self.groups)
         if asked not in self._given:
             self._given[asked] = self._parameters(rule, tool)
-        return self._given[asked]
+        found: dict[str, Any] | None = self._given[asked]
+        return found
 
     def _parameters(self, rule: Rule, tool: Tool | None) -> dict[str, Any] | None:
         given = [self.settings.get((rule.code, scope)) for scope in scopes(tool, self.groups)]
@@ -101,7 +100,19 @@ class RuleBook:
 
     def is_on(self, rule: Rule, tools: Iterable[Tool]) -> bool:
         """True when the rule is in force for the facility or for one of the tools."""
-        return any(self.parameters(rule, tool) is not None for tool in (None, *tools))
+        return self.parameters(rule) is not None or self.is_on_one(rule, tools)
+
+    def is_on_one(self, rule: Rule, tools: Iterable[Tool]) -> bool:
+        """True when the rule is in force for one of the tools."""
+        return any(self.parameters(rule, tool) is not None for tool in tools)
+
+    def once(self, what: str, tools: Iterable[Tool], work: Callable[[], Found]) -> Found:
+        """What `work` makes of the settings for these tools alone, the first time it is asked."""
+        asked = (what, tuple(place_of(tool) for tool in tools), self.groups)
+        if asked not in self._given:
+            self._given[asked] = work()
+        found: Found = self._given[asked]
+        return found
 
 
 class _Known(NamedTuple):
@@ -142,6 +153,11 @@ def _stretch(settings: Iterable[RuleSetting], at: datetime) -> tuple[datetime, d
     turns = {turn for one in settings for turn in (one.effective_from, one.effective_until) if turn}
     before = [turn for turn in turns if turn <= at]
     return max(before, default=_FIRST), min(turns - set(before), default=_LAST)
+
+
+def place_of(tool: Tool) -> tuple[int, str, int | None]:
+    """All of a tool that settings depend on."""
+    return tool.pk, tool.area, tool.cell_id
 
 
 def scopes(tool: Tool | None, groups: Iterable[int] = ()) -> list[str]:
