@@ -14,6 +14,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Self
 
 from instruments.fab.faults import Fault, Faults
+from instruments.fab.overview import overview
 from instruments.fab.world import INCOMING
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class ControlServer:
             "faults": lambda: [asdict(fault) for fault in self._faults.armed()],
             "counters": self._counters,
             "state": self._state,
+            "overview": lambda: overview(self._powers, self._faults),
             "restart": lambda tool, lose_memory=False: self._power(tool).restart(
                 lose_memory=lose_memory
             ),
@@ -260,6 +262,11 @@ class FabControl:
     def state(self, tool: str) -> dict[str, Any]:
         """State, carrier, settings, shutter, stage, errors, jobs and tokens of a tool."""
         result: dict[str, Any] = self._call("state", tool=tool)
+        return result
+
+    def overview(self) -> list[dict[str, Any]]:
+        """Every tool with its state, job, ports and faults (`instruments/fab/overview.py`)."""
+        result: list[dict[str, Any]] = self._call("overview")
         return result
 
     def restart(self, tool: str, *, lose_memory: bool = False) -> None:

@@ -36,7 +36,10 @@ MAY: dict[str, frozenset[Role]] = {
     "approve_recipe": frozenset({Role.PROCESS_ENGINEER}),
     "operate": frozenset({Role.TECHNICIAN, Role.PROCESS_ENGINEER}),
     "emergency_stop": STAFF,
+    # Whose run it is: nobody has to ask first in danger.
+    "emergency_stop_own_run": frozenset({Role.ENGINEER, Role.READER}),
     "clear_emergency_stop": frozenset({Role.TECHNICIAN, Role.ADMINISTRATOR}),
+    "play_fab": frozenset({Role.TECHNICIAN, Role.ADMINISTRATOR}),
     "see_mail": frozenset({Role.ADMINISTRATOR}),
     "edit_holidays": frozenset({Role.ADMINISTRATOR}),
     "edit_modules": frozenset({Role.ADMINISTRATOR}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from testbed.people.permissions import may
@@ -16,11 +17,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Part:
-    """A page of a section; `needs`: the action a person must be allowed, "" for everybody."""
+    """A page of a section; `needs`: the action a person must be allowed, "" for everybody.
+
+    `simulated`: the page is there only where the tools are.
+    """
 
     path: str
     label: StrOrPromise
     needs: str = ""
+    simulated: bool = False
+
+    def is_for(self, user: Any) -> bool:
+        """Whether the entry is shown to this person, here."""
+        if self.simulated and not settings.SIMULATED_FAB_CONTROL:
+            return False
+        return not self.needs or may(user, self.needs)
 
 
 SECTIONS: tuple[tuple[Part, ...], ...] = (
@@ -42,6 +53,7 @@ SECTIONS: tuple[tuple[Part, ...], ...] = (
         Part("/penalties/", _("Penalties"), "waive_penalty"),
         Part("/utilities/", _("Supplies of the building"), "see_affected"),
         Part("/ops/mail/", _("Mail"), "see_mail"),
+        Part("/ops/fab/", _("Simulated fab"), "play_fab", simulated=True),
     ),
     (
         Part("/bookings/", _("Bookings")),
@@ -63,7 +75,7 @@ def section(request: HttpRequest) -> list[dict[str, Any]]:
     if user is None or not user.is_authenticated:
         return []
     for parts in SECTIONS:
-        mine = [part for part in parts if not part.needs or may(user, part.needs)]
+        mine = [part for part in parts if part.is_for(user)]
         here = max((p.path for p in mine if request.path.startswith(p.path)), key=len, default="")
         if here:
             return [{"url": p.path, "label": p.label, "here": p.path == here} for p in mine]

@@ -144,6 +144,7 @@ PAGES: dict[str, list[Page]] = {
     ],
     "run_log": [Page(TECHNICIAN, {"pk": "@exposure"}), Page(ALICE, {"pk": "@exposure"})],
     "ops": [Page(ADMIN)],
+    "fab": [Page(TECHNICIAN)],
     "usage": [Page(ALICE)],
     "results": [Page(ALICE)],
     "result": [Page(ALICE, {"pk": "@traveler"})],
