@@ -14,6 +14,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from testbed.booking import api_shapes as shapes
+from testbed.booking.models import UseMode
+from testbed.booking.place import Answers
 from testbed.booking.target import find
 from testbed.people.visitor import person
 from testbed.tools.models import Area
@@ -26,9 +28,9 @@ from testbed.waiting.models import (
     Wish,
     WishState,
 )
-from testbed.waiting.queue import places
+from testbed.waiting.queue import with_places
 from testbed.waiting.watch import stop, watch
-from testbed.waiting.wish import decline, wait_for, withdraw
+from testbed.waiting.wish import decline, take, wait_for, withdraw
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -38,24 +40,29 @@ REFUSED = OpenApiResponse(shapes.RefusedClaimSerializer, "why not; what is free 
 
 
 class WaitingWishSerializer(serializers.ModelSerializer[Wish]):
-    """place: how many wishes for these tools come first, plus one; null once it is not waiting."""
+    """place: how many wishes for these tools come first, plus one; null once it is not waiting.
+
+    use_mode is empty while the wish does not say what is to be done in the time.
+    """
 
     tool = serializers.CharField(source="tool.code", default=None, allow_null=True)
     cell = serializers.CharField(source="cell.code", default=None, allow_null=True)
     state = serializers.ChoiceField(WishState.choices)
     place = serializers.SerializerMethodField()
+    lot = serializers.CharField(source="lot.code", default=None, allow_null=True)
+    route = serializers.CharField(source="route.code", default=None, allow_null=True)
+    use_mode = serializers.ChoiceField(UseMode.choices, allow_blank=True)
 
     class Meta:
         model = Wish
         fields = (
             "id", "tool", "cell", "minutes", "earliest", "latest", "weekdays", "from_hour",
-            "until_hour", "state", "place", "created_at",
+            "until_hour", "state", "place", "created_at", "lot", "route", "wafer_count",
+            "test_wafers", "purpose", "use_mode", "wished_document",
         )  # fmt: skip
 
     def get_place(self, wish: Wish) -> int | None:
-        if wish.state != WishState.WAITING:
-            return None
-        return places([wish], timezone.now())[wish.pk]
+        return wish.place if wish.state == WishState.WAITING else None
 
 
 class RangeSerializer(serializers.Serializer[Any]):
@@ -70,6 +77,13 @@ class NewWaitingWishSerializer(shapes.TargetSerializer, RangeSerializer):
     weekdays = serializers.IntegerField(min_value=1, max_value=EVERY_DAY, default=EVERY_DAY)
     from_hour = serializers.IntegerField(min_value=0, max_value=23, required=False)
     until_hour = serializers.IntegerField(min_value=1, max_value=24, required=False)
+    answers = shapes.AnswersSerializer(
+        required=False, allow_null=True, default=None,
+        help_text="as of a booking; with them an offer is taken without a form",
+    )  # fmt: skip
+
+    def validate_answers(self, given: dict[str, Any] | None) -> Answers | None:
+        return None if given is None else Answers(**given)
 
 
 class WaitingOfferSerializer(serializers.ModelSerializer[Offer]):
@@ -129,14 +143,19 @@ def checked(shape: type[serializers.Serializer[Any]], request: Request) -> dict[
     return dict(form.validated_data)
 
 
+def wish_shown(wish: Wish, status: int = 200) -> Response:
+    fresh = with_places(Wish.objects.with_names(), timezone.now()).get(pk=wish.pk)
+    return Response(WaitingWishSerializer(fresh).data, status=status)
+
+
 class Wishes(generics.ListAPIView[Wish]):
     """The company's wishes, oldest first (the staff see everybody's); POST joins the list."""
 
     serializer_class = WaitingWishSerializer
 
     def get_queryset(self) -> QuerySet[Wish]:
-        rows: QuerySet[Wish] = Wish.objects.visible_to(self.request.user).with_names()
-        return rows
+        rows = Wish.objects.visible_to(self.request.user).with_names()
+        return with_places(rows, timezone.now())
 
     @extend_schema(responses={200: WaitingWishSerializer(many=True)})
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -148,7 +167,7 @@ class Wishes(generics.ListAPIView[Wish]):
     )
     def post(self, request: Request) -> Response:
         wish = wait_for(actor=person(request), **checked(NewWaitingWishSerializer, request))
-        return Response(WaitingWishSerializer(wish).data, status=201)
+        return wish_shown(wish, 201)
 
 
 class WithdrawWish(APIView):
@@ -157,7 +176,7 @@ class WithdrawWish(APIView):
     @extend_schema(request=None, responses={200: WaitingWishSerializer, 409: REFUSED})
     def post(self, request: Request, pk: int) -> Response:
         wish = get_object_or_404(Wish.objects.visible_to(request.user), pk=pk)
-        return Response(WaitingWishSerializer(withdraw(actor=person(request), wish=wish)).data)
+        return wish_shown(withdraw(actor=person(request), wish=wish))
 
 
 class Offers(generics.ListAPIView[Offer]):
@@ -181,6 +200,18 @@ class DeclineOffer(APIView):
     def post(self, request: Request, pk: int) -> Response:
         offer = get_object_or_404(Offer.objects.visible_to(request.user), pk=pk)
         return Response(WaitingOfferSerializer(decline(actor=person(request), offer=offer)).data)
+
+
+class TakeOffer(APIView):
+    """Book the offered time with the answers that the wish carries."""
+
+    @extend_schema(
+        request=None,
+        responses={200: WaitingOfferSerializer, 403: REFUSED, 409: REFUSED, 422: REFUSED},
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        offer = get_object_or_404(Offer.objects.visible_to(request.user), pk=pk)
+        return Response(WaitingOfferSerializer(take(actor=person(request), offer=offer)).data)
 
 
 class Watches(generics.ListAPIView[Watch]):
@@ -219,6 +250,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("waiting/wishes/<int:pk>/withdraw/", WithdrawWish.as_view(), name="api_withdraw_wish"),
     path("waiting/offers/", Offers.as_view(), name="api_offers"),
     path("waiting/offers/<int:pk>/decline/", DeclineOffer.as_view(), name="api_decline_offer"),
+    path("waiting/offers/<int:pk>/take/", TakeOffer.as_view(), name="api_take_offer"),
     path("waiting/watches/", Watches.as_view(), name="api_watches"),
     path("waiting/watches/<int:pk>/stop/", StopWatch.as_view(), name="api_stop_watch"),
 ]

@@ -9,10 +9,14 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from testbed.booking.forms import LENGTHS, YEARS, DateInput, length_label
+from testbed.booking import take_along
+from testbed.booking.forms import LENGTHS, YEARS, AnswersForm, DateInput, length_label
 from testbed.booking.hours import KST
+from testbed.booking.place import Answers
 from testbed.booking.target import choices
-from testbed.tools.models import Area
+from testbed.material.models import Lot, LotState
+from testbed.process.models import Route
+from testbed.tools.models import Area, Tool
 
 if TYPE_CHECKING:
     from django.http import QueryDict
@@ -63,6 +67,16 @@ class WaitForm(forms.Form):
         required=False,
     )  # fmt: skip
 
+    lot = AnswersForm.base_fields["lot"]
+    route = AnswersForm.base_fields["route"]
+    wafer_count = AnswersForm.base_fields["wafer_count"]
+    test_wafers = AnswersForm.base_fields["test_wafers"]
+    use_mode = AnswersForm.base_fields["use_mode"]
+    wished_document = AnswersForm.base_fields["wished_document"]
+    buddy = AnswersForm.base_fields["buddy"]
+    supplies = AnswersForm.base_fields["supplies"]
+    purpose = AnswersForm.base_fields["purpose"]
+
     def __init__(self, data: QueryDict | None, *, user: User, asked: QueryDict) -> None:
         self.targets = {target.key: target for target in choices(user)}
         today = timezone.localtime(timezone.now(), KST).date()
@@ -74,6 +88,7 @@ class WaitForm(forms.Form):
         }
         given = {name: asked[name] for name in initial if asked.get(name)}
         super().__init__(data, initial={**initial, **given})
+        self._answerable(user)
         what = self.fields["what"]
         if isinstance(what, forms.ChoiceField):
             what.choices = [
@@ -84,6 +99,27 @@ class WaitForm(forms.Form):
                       for code, label in Area.choices),
                 ]),
             ]  # fmt: skip
+
+    def _answerable(self, user: User) -> None:
+        """What may be chosen; nothing must be, for who only asks to be told."""
+        choices_of = {
+            "lot": Lot.objects.visible_to(user).exclude(state=LotState.RETURNED),
+            "route": Route.objects.visible_to(user),
+            "buddy": take_along.buddies(user.company_id, user),
+            "supplies": take_along.choices(user, list(Tool.objects.filter(is_bookable=True))),
+        }
+        for name in AnswersForm.base_fields:
+            field = self.fields[name]
+            field.required = False
+            if isinstance(field, forms.ModelChoiceField):
+                field.queryset = choices_of[name]
+
+    def answers(self) -> Answers:
+        """What is to be done; what was left empty is as the form has it at first."""
+        said = {name: self.cleaned_data[name] for name in AnswersForm.base_fields}
+        for name in ("wafer_count", "test_wafers", "use_mode", "wished_document"):
+            said[name] = said[name] or self.fields[name].initial
+        return Answers(**said | {"supplies": tuple(said["supplies"])})
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}

@@ -7,10 +7,13 @@ import pgtrigger
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from testbed.booking.models import Booking, BookingState
+from testbed.booking.models import Booking, BookingState, UseMode, WishedDocument
+from testbed.booking.place import Answers
 from testbed.booking.target import Target
+from testbed.material.models import SLOTS, Lot
 from testbed.people.models import Company, User
-from testbed.tools.models import Area, Cell, Tool
+from testbed.process.models import Route
+from testbed.tools.models import Area, Cell, Supply, Tool
 from testbed.waiting.querysets import OfferQuerySet, WatchQuerySet, WishQuerySet
 
 EVERY_DAY = 0b1111111
@@ -29,7 +32,8 @@ class Wish(models.Model):
     """A company waits for a tool or cell: so many minutes, some time in [earliest, latest).
 
     weekdays: bits, Monday is 1, Sunday 64. from_hour, until_hour: hours of a day in Korea
-    between which the whole time has to lie; both or neither.
+    between which the whole time has to lie; both or neither. The answers to the booking form
+    may be given beforehand; use_mode is empty where they were not.
     """
 
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="wishes")
@@ -46,9 +50,25 @@ class Wish(models.Model):
     weekdays = models.PositiveSmallIntegerField(default=EVERY_DAY)
     from_hour = models.PositiveSmallIntegerField(null=True, blank=True)
     until_hour = models.PositiveSmallIntegerField(null=True, blank=True)
+    lot = models.ForeignKey(Lot, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    route = models.ForeignKey(
+        Route, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    wafer_count = models.PositiveSmallIntegerField(default=0)
+    test_wafers = models.PositiveSmallIntegerField(default=0)
+    purpose = models.CharField(max_length=200, blank=True)
+    use_mode = models.CharField(max_length=14, choices=UseMode.choices, blank=True)
+    wished_document = models.CharField(
+        max_length=12, choices=WishedDocument.choices, default=WishedDocument.NONE
+    )
+    buddy = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    supplies = models.ManyToManyField(Supply, blank=True, related_name="+")
     state = models.CharField(max_length=10, choices=WishState.choices, default=WishState.WAITING)
     created_at = models.DateTimeField(auto_now_add=True)
     closed_at = models.DateTimeField(null=True, blank=True)
+    place: int  # where `queue.with_places` has fetched it
 
     objects = WishQuerySet.as_manager()
 
@@ -86,6 +106,10 @@ class Wish(models.Model):
                 ),
                 name="wish_hours",
             ),
+            models.CheckConstraint(
+                condition=models.Q(wafer_count__lte=SLOTS, test_wafers__lte=SLOTS),
+                name="wish_wafers",
+            ),
         ]
         triggers: ClassVar[list[pgtrigger.Trigger]] = [
             pgtrigger.FSM(
@@ -109,6 +133,23 @@ class Wish(models.Model):
     @property
     def target(self) -> Target:
         return Target(cell=self.cell) if self.cell else Target(tool=self.tool)
+
+    @property
+    def answers(self) -> Answers | None:
+        """What is to be done in the time, if it was said when it was asked for (one query)."""
+        if not self.use_mode:
+            return None
+        return Answers(
+            lot=self.lot,
+            route=self.route,
+            wafer_count=self.wafer_count,
+            test_wafers=self.test_wafers,
+            purpose=self.purpose,
+            use_mode=self.use_mode,
+            wished_document=self.wished_document,
+            buddy=self.buddy,
+            supplies=tuple(self.supplies.all()),
+        )
 
     @property
     def is_open(self) -> bool:

@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from testbed.booking.explain import refusal as refusal_of
 from testbed.booking.hold import hold
 from testbed.booking.models import Booking
+from testbed.booking.place import demand_answers
+from testbed.booking.request import gather
+from testbed.booking.rules import check_all, refusing
 from testbed.notices.said import kst_moment, kst_span, said
 from testbed.notices.tell import tell
 from testbed.people import journal
@@ -26,11 +30,15 @@ from testbed.waiting.search import first_slot
 from testbed.waiting.terms import stands_until
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
+    from testbed.booking.place import Answers
     from testbed.booking.slots import Slot
+    from testbed.tools.models import Tool
 
 MOST = 100
+# How many free times a wish tries in one sweep before the next wish has its turn.
+CHANCES = 3
 # An offer's time is the list's to give; the holder's own extensions would shorten it.
 NO_EXTENSION = 1_000
 NEXT_STATE = {
@@ -120,19 +128,53 @@ def _offer_next(turn: Round) -> Offer | None:
 
 def _try(wish: Wish, turn: Round) -> Offer | None:
     before = set(wish.offers.values_list("booking__starts_at", flat=True))
-    slot = first_slot(wish, turn.now, without=before)
-    if slot is None:
-        turn.passed[wish.pk] = "no_time_fits"
-        return None
-    try:
+    turn.passed[wish.pk] = "no_time_fits"
+    for _chance in range(CHANCES):
+        slot = first_slot(wish, turn.now, without=before)
+        if slot is None:
+            return None
+        try:
+            booking = _hold(wish, slot)
+        except Refusal as refusal:
+            # Somebody booked it meanwhile, or a rule says no now: another time, a later sweep.
+            turn.passed[wish.pk] = refusal.code
+            before.add(slot.starts_at)
+        else:
+            return _write(wish, booking, slot, turn.now)
+    return None
+
+
+def _hold(wish: Wish, slot: Slot) -> Booking:
+    """The slot held for the wish's owner; Refusal, and nothing held, unless its answers fit too."""
+
+    def work() -> Booking:
         booking = hold(
             actor=wish.user, target=wish.target, starts_at=slot.starts_at, ends_at=slot.ends_at
         )
-    except Refusal as refusal:
-        # Somebody booked it meanwhile, or a rule says no now: the next one, and a later sweep.
-        turn.passed[wish.pk] = refusal.code
-        return None
-    return _write(wish, booking, slot, turn.now)
+        if wish.answers is not None:
+            demand_answers_fit(booking, slot.tools, wish.answers)
+        return booking
+
+    return in_transaction(work)
+
+
+def demand_answers_fit(booking: Booking, tools: Sequence[Tool], answers: Answers) -> None:
+    """Raise Refusal unless the hold could be submitted with these answers now."""
+    demand_answers(booking, tools, answers)
+    request = gather(
+        actor=booking.booked_by,
+        tools=tools,
+        starts_at=booking.starts_at,
+        ends_at=booking.ends_at,
+        now=booking.created_at,
+        company=booking.company,
+        without=booking,
+        is_hold=False,
+        answers=answers,
+    )
+    broken = refusing(check_all(request))
+    if broken:
+        raise refusal_of(broken, [])
 
 
 def _write(wish: Wish, booking: Booking, slot: Slot, now: datetime) -> Offer:
@@ -166,6 +208,7 @@ def _tell(wish: Wish, slot: Slot, until: datetime) -> None:
             said(_("When: %(when)s"), when=kst_span(slot.starts_at, slot.ends_at)),
             said(_("It is held for you until %(until)s; then the next one is asked."),
                  until=kst_moment(until)),
+            *([_("Your answers are known: one press confirms it.")] if wish.use_mode else []),
         ],
         path="/waiting/",
         company=wish.company,

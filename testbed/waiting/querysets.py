@@ -34,7 +34,9 @@ class WishQuerySet(CompanyOwnedQuerySet):
         return self.filter(tool=target.tool, cell=target.cell)
 
     def with_names(self) -> Self:
-        return self.select_related("company", "user", "user__company", "tool", "cell")
+        return self.select_related(
+            "company", "user", "user__company", "tool", "cell", "lot", "route", "buddy"
+        )
 
 
 class OfferQuerySet(CompanyOwnedQuerySet):

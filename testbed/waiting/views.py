@@ -20,10 +20,10 @@ from testbed.people.visitor import person
 from testbed.refusals import Refusal
 from testbed.waiting.forms import WaitForm
 from testbed.waiting.models import EVERY_DAY, Offer, OfferState, Watch, Wish
-from testbed.waiting.queue import places
+from testbed.waiting.queue import with_places
 from testbed.waiting.terms import law
 from testbed.waiting.watch import search_path, stop, watch
-from testbed.waiting.wish import decline, wait_for, withdraw
+from testbed.waiting.wish import decline, take, wait_for, withdraw
 
 if TYPE_CHECKING:
     from django.db import models
@@ -38,19 +38,18 @@ CLOSED_SHOWN = 10
 @require_http_methods(["GET", "POST"])
 @login_required
 def waiting(request: HttpRequest) -> HttpResponse:
-    """`/waiting/`: POST with `withdraw`, `decline` or `stop` ends a wish, an offer, a watch."""
+    """`/waiting/`: POST with `withdraw`, `take`, `decline` or `stop` ends one of them."""
     if request.method == "POST":
         return _end(request)
     actor, now = person(request), timezone.now()
-    wishes = list(Wish.objects.visible_to(actor).open().with_names())
+    wishes = Wish.objects.visible_to(actor).open().with_names()
     offers = (
         Offer.objects.visible_to(actor)
         .open()
         .select_related("booking", "company", "wish__tool", "wish__cell")
     )
-    place = places(wishes, now)
     context = {
-        "wishes": [(wish, place[wish.pk]) for wish in wishes],
+        "wishes": with_places(wishes, now),
         "offers": [one for one in offers if one.state_at(now) == OfferState.OPEN],
         "watches": Watch.objects.visible_to(actor).active().with_names(),
         "closed": _closed(actor),
@@ -99,6 +98,11 @@ def _end(request: HttpRequest) -> HttpResponse:
         wish = _mine(request, Wish.objects.visible_to(actor), "withdraw")
         withdraw(actor=actor, wish=wish)
         messages.success(request, _("Withdrawn from the waiting list."))
+    elif "take" in request.POST:
+        offer = _mine(request, Offer.objects.visible_to(actor), "take")
+        take(actor=actor, offer=offer)
+        messages.success(request, _("Booked with the answers of your wish."))
+        return redirect("booking", pk=offer.booking_id)
     elif "decline" in request.POST:
         offer = _mine(request, Offer.objects.visible_to(actor), "decline")
         decline(actor=actor, offer=offer)
@@ -156,6 +160,7 @@ def _wait(actor: User, form: WaitForm) -> None:
             weekdays=form.days or EVERY_DAY,
             from_hour=form.cleaned_data["from_hour"],
             until_hour=form.cleaned_data["until_hour"],
+            answers=form.answers(),
         )
 
 

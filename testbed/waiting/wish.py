@@ -1,4 +1,4 @@
-"""Joining the waiting list, leaving it, and saying no to an offer."""
+"""Joining the waiting list, leaving it, and saying yes or no to an offer."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from testbed.booking.cancel import cancel
 from testbed.booking.explain import slot_json
+from testbed.booking.models import Booking
+from testbed.booking.place import demand_answers, submit
 from testbed.booking.slots import find_slots
 from testbed.people.models import Company
 from testbed.people.permissions import demand
@@ -21,14 +23,19 @@ from testbed.waiting.queue import lock_list
 from testbed.waiting.search import first_slot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from testbed.booking.place import Answers
     from testbed.booking.slots import Slot
     from testbed.booking.target import Target
     from testbed.people.models import User
+    from testbed.tools.models import Supply
 
 LONGEST_RANGE = timedelta(days=62)
 MOST_WISHES = 10
+ANSWERS = (
+    "lot", "route", "wafer_count", "test_wafers", "purpose", "use_mode", "wished_document", "buddy",
+)  # fmt: skip
 
 
 def wait_for(
@@ -41,11 +48,14 @@ def wait_for(
     weekdays: int = EVERY_DAY,
     from_hour: int | None = None,
     until_hour: int | None = None,
+    answers: Answers | None = None,
 ) -> Wish:
     """Join the waiting list for `minutes` on the target, some time in [earliest, latest).
 
     weekdays: bits, Monday is 1; from_hour, until_hour: hours of a day in Korea that the whole
-    time has to lie between. Raises Refusal: "wish_not_valid" (422) with a sentence per field;
+    time has to lie between; answers: what is to be done in the time, so that an offer keeps the
+    rules about it and is taken without a question. Raises Refusal: "wish_not_valid" (422) or
+    "answers_not_valid" (422) with a sentence per field;
     "free_already" (409) with the slot, for what is free is booked and not waited for;
     "too_many_wishes" (409); a rule that forbids the length (422).
     """
@@ -66,10 +76,21 @@ def wait_for(
         until_hour=until_hour,
     )
     demand_length(actor, target, minutes, now)
-    return in_transaction(lambda: _join(wish, now))
+    if answers is not None:
+        _put(wish, answers)
+    supplies = answers.supplies if answers else ()
+    return in_transaction(lambda: _join(wish, supplies, now))
 
 
-def _join(wish: Wish, now: datetime) -> Wish:
+def _put(wish: Wish, answers: Answers) -> None:
+    """The answers into the wish; Refusal("answers_not_valid", 422) when they cannot be right."""
+    unplaced = Booking(company=wish.company, booked_by=wish.user)
+    demand_answers(unplaced, wish.target.tools(), answers)
+    for name in ANSWERS:
+        setattr(wish, name, getattr(answers, name))
+
+
+def _join(wish: Wish, supplies: Sequence[Supply], now: datetime) -> Wish:
     lock_list()
     if Wish.objects.open().filter(company=wish.company).count() >= MOST_WISHES:
         raise Refusal(
@@ -81,6 +102,7 @@ def _join(wish: Wish, now: datetime) -> Wish:
     if free is not None:
         raise free_already([free])
     wish.save()
+    wish.supplies.set(supplies)
     return wish
 
 
@@ -191,6 +213,41 @@ def decline(*, actor: User, offer: Offer) -> Offer:
 
 
 def _decline(actor: User, offer: Offer) -> Offer:
+    mine, now = _open_offer(actor, offer)
+    cancel(actor=actor, booking=mine.booking)
+    end(mine, OfferState.DECLINED, WishState.WAITING, now)
+    mine.refresh_from_db()
+    return mine
+
+
+def take(*, actor: User, offer: Offer) -> Offer:
+    """Book the offered time with the answers that the wish carries; nothing more is asked.
+
+    Raises Refusal "not_found" (404), "offer_over" (409), "answers_missing" (409) for a wish
+    without answers, and as of `place.submit`.
+    """
+    demand(actor, "book")
+    return in_transaction(lambda: _take(actor, offer))
+
+
+def _take(actor: User, offer: Offer) -> Offer:
+    mine, now = _open_offer(actor, offer)
+    answers = mine.wish.answers
+    if answers is None:
+        raise Refusal(
+            "answers_missing",
+            _("This wish does not say what is to be done in the time."),
+            next_step=_("Fill in the form of the held time."),
+            extra={"booking": mine.booking_id},
+        )
+    submit(actor=actor, booking=mine.booking, answers=answers)
+    end(mine, OfferState.TAKEN, WishState.TAKEN, now)
+    mine.refresh_from_db()
+    return mine
+
+
+def _open_offer(actor: User, offer: Offer) -> tuple[Offer, datetime]:
+    """The actor's offer while it stands, the list locked, and the present moment."""
     lock_list()
     now = timezone.now()
     rows = Offer.objects.visible_to(actor).select_related("booking", "wish__tool", "wish__cell")
@@ -203,7 +260,4 @@ def _decline(actor: User, offer: Offer) -> Offer:
             _("This offer is no longer open."),
             next_step=_("See the waiting list for where you stand now."),
         )
-    cancel(actor=actor, booking=mine.booking)
-    end(mine, OfferState.DECLINED, WishState.WAITING, now)
-    mine.refresh_from_db()
-    return mine
+    return mine, now

@@ -22,7 +22,7 @@ from testbed.refusals import Refusal
 from testbed.waiting import listen, terms
 from testbed.waiting.models import Offer, OfferState, Wish, WishState
 from testbed.waiting.offer import close_over, sweep
-from testbed.waiting.queue import places
+from testbed.waiting.queue import with_places
 from testbed.waiting.terms import after_working, turn
 from testbed.waiting.wish import decline, wait_for, withdraw
 from tests.booking.conftest import setting, tomorrow
@@ -30,6 +30,11 @@ from tests.waiting.conftest import free
 
 Waits = Callable[..., Wish]
 pytestmark = pytest.mark.django_db
+
+
+def places() -> dict[int, int]:
+    rows = with_places(Wish.objects.waiting(), timezone.now())
+    return {wish.pk: wish.place for wish in rows}
 
 
 def state(wish: Wish) -> str:
@@ -184,10 +189,8 @@ def test_a_range_that_passed_lapses(waits: Waits, alice: User) -> None:
 
 
 def test_ones_own_place_is_known(waits: Waits, alice: User, charlie: User, dana: User) -> None:
-    first, second, third = waits(charlie), waits(dana), waits(alice)
-    assert places([first, second, third], timezone.now()) == {
-        first.pk: 1, second.pk: 2, third.pk: 3,
-    }  # fmt: skip
+    waiting = [waits(charlie), waits(dana), waits(alice)]
+    assert places() == {wish.pk: number for number, wish in enumerate(waiting, start=1)}
 
 
 def test_what_is_free_is_booked_and_not_waited_for(
