@@ -88,6 +88,8 @@ SENTENCES: dict[str, StrOrPromise] = {
     "recipe.approved": _("approved the recipe version"),
     "tool.emergency_stop": _("pressed the emergency stop"),
     "tool.emergency_cleared": _("cleared the emergency stop"),
+    "tool.silent": _("took the tool out of use: it did not answer three times"),
+    "tool.answers": _("put the tool back to standby: it answers again"),
     "fab.fault": _("set a fault on a wire of the simulated fab"),
     "fab.process_fault": _("let a simulated process go wrong"),
     "fab.frozen": _("froze the simulated tool"),

@@ -335,3 +335,7 @@ class Clean(Named):
                 violation_error_message=_("A clean ends in a cleaner class than it begins with."),
             ),
         ]
+
+
+from testbed.tools.pulse_model import Pulse as Pulse  # noqa: E402
+from testbed.tools.pulse_model import Trouble as Trouble  # noqa: E402
