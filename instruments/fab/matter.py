@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -82,6 +83,31 @@ def grown_film(material: str, nm: float, rng: np.random.Generator) -> Film:
     bow = rng.normal(0, 0.003) * (radii_49() ** 2 - 0.5)
     level = nm * (1 + rng.normal(0, 0.003))
     return Film(material, [float(v) for v in level * (1 + bow + rng.normal(0, 5e-4, bow.size))])
+
+
+def take_off(
+    films: list[Film], tau: NDArray[np.float64], rate_of: Callable[[str], float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Remove `films` from the top (in place) for `tau` seconds at each site.
+
+    rate_of: nm a second by material. Returns the nm taken and the seconds left over, site by
+    site. Films that are gone everywhere leave the list.
+    """
+    left, taken = tau.copy(), np.zeros_like(tau)
+    for film in reversed(films):
+        rate, thickness = rate_of(film.material), np.array(film.nm)
+        gone = np.minimum(thickness, left * rate)
+        left = np.maximum(left - gone / rate, 0.0)
+        taken += gone
+        film.nm = [float(v) for v in thickness - gone]
+    films[:] = [film for film in films if max(film.nm) > 1e-9]
+    return taken, left
+
+
+def radial(bow: float) -> NDArray[np.float64]:
+    """Relative rate at each of the 49 sites, mean 1; `bow` is edge less centre."""
+    squared = radii_49() ** 2
+    return np.asarray(1 + bow * (squared - squared.mean()))
 
 
 def scattered(count: int, origin: str, rng: np.random.Generator) -> list[Particle]:

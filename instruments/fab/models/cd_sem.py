@@ -59,8 +59,8 @@ class CdSemModel(ToolModel):
                 raise Refuse(-221, "Settings conflict; landing voltage step above 200 V")
 
     def check_start(self, wafer: Wafer) -> None:
-        """Developed wafers only."""
-        if wafer.state() != "developed":
+        """Developed or etched wafers only."""
+        if wafer.state() not in ("developed", "etched"):
             raise Refuse(-221, f"Settings conflict; wafer {wafer.wafer_id} is {wafer.state()}")
 
     def _plan(self, wafer: Wafer) -> list[Field]:
@@ -75,7 +75,7 @@ class CdSemModel(ToolModel):
 
     def on_start(self, job: Job, wafer: Wafer) -> None:
         """Fix the order of the sites."""
-        job.data.update(plan=self._plan(wafer), rows=[])
+        job.data.update(plan=self._plan(wafer), rows=[], is_resist=wafer.coat is not None)
 
     def work(self, job: Job, wafer: Wafer, fraction: float) -> None:
         """Measure the sites whose time has come."""
@@ -90,6 +90,7 @@ class CdSemModel(ToolModel):
         value = job.settings
         # Shrink grows with electron dose and landing energy; the first pass is corrected for it.
         shrink = SHRINK_NM * (float(value["SEM:DOSE"]) / 10) * (float(value["SEM:LAND"]) / 500)
+        shrink *= job.data["is_resist"]
         width = line.cd - shrink * line.passes
         line.passes += 1
         noise = REPEATABILITY_NM * math.sqrt(10 / float(value["SEM:DOSE"]))

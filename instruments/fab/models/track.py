@@ -47,8 +47,8 @@ class TrackModel(ToolModel):
         return float(self.settings["BAKE:TEMP" if coats else "PEB:TEMP"])
 
     def check_start(self, wafer: Wafer) -> None:
-        """Bare or developed for a coat; coated and exposed for a development."""
-        allowed = {"COAT": ("bare", "developed"), "DEV": ("exposed",)}
+        """Bare, developed or etched for a coat; coated and exposed for a development."""
+        allowed = {"COAT": ("bare", "developed", "etched"), "DEV": ("exposed",)}
         if wafer.state() not in allowed[str(self.settings["TRK:OPER"])]:
             raise Refuse(-221, f"Settings conflict; wafer {wafer.wafer_id} is {wafer.state()}")
         if self.settings["TRK:OPER"] == "COAT" and self.settings["COAT:RES"] == "NONE":

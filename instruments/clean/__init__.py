@@ -1,0 +1,1 @@
+"""The wet clean: takes particles and resist off wafers."""

@@ -1,0 +1,1 @@
+"""The CMP: polishes films flat."""

@@ -1,0 +1,1 @@
+"""The CVD: lays films on wafers."""

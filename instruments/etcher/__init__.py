@@ -1,0 +1,1 @@
+"""The dry etcher: etches the top film of wafers with a plasma."""
