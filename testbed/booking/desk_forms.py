@@ -17,9 +17,12 @@ from testbed.people.permissions import may
 from testbed.people.visitor import person
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from django.http import HttpRequest, QueryDict
 
     from testbed.booking.models import Booking
+    from testbed.refusals import Refusal
 
 
 class _Engineers(forms.ModelChoiceField):  # type: ignore[type-arg]
@@ -69,6 +72,33 @@ def yielding(request: HttpRequest, broken: list[dict[str, Any]]) -> list[dict[st
     if not may(request.user, "override_rules"):
         return []
     return refusing if all(one["staff_may_override"] for one in refusing) else []
+
+
+def setting_aside(
+    request: HttpRequest,
+    refused: Refusal | None,
+    each: Iterable[Sequence[dict[str, Any]]] = (),
+) -> dict[str, Any]:
+    """What `override_fields.html` needs when several times are claimed at once.
+
+    each: the broken rules of times that stand for themselves. yielding: the broken rules as
+    boxes, or while only the reason is missing the ticked ones; carried: ticked before, and
+    broken no more because they are set aside.
+    """
+    known = overridable()
+    ticked = [one.code for one in known if one.code in request.POST.getlist("override")]
+    told = [refused.extra.get("broken_rules", [])] if refused else []
+    rows = [row for broken in (*told, *each) for row in yielding(request, list(broken))]
+    if refused and refused.code == "reason_missing":
+        chosen = [rule for rule in known if rule.code in ticked]
+        rows = [{"code": one.code, "message": one.explain(one.defaults)} for one in chosen]
+    once = {one["code"]: one for one in rows}
+    return {
+        "yielding": list(once.values()),
+        "ticked": ticked,
+        "carried": [code for code in ticked if code not in once],
+        "override_reason": request.POST.get("override_reason", ""),
+    }
 
 
 def booker(request: HttpRequest) -> User:

@@ -23,6 +23,8 @@ from testbed.process.models import Route
 from testbed.tools.models import Supply, Tool
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from django.db.models import QuerySet
     from django.http import QueryDict
 
@@ -256,7 +258,10 @@ class AnswersForm(forms.Form):
         help_text=_("Only your company and the facility's staff read it."),
     )
 
-    def __init__(self, *args: Any, user: User, booking: Booking, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, user: User, booking: Booking, steps: Sequence[Booking] = (), **kwargs: Any
+    ) -> None:
+        """booking: what is held; steps: all of them, when it is the first of a held chain."""
         super().__init__(*args, **kwargs)
         lot, route = self.fields["lot"], self.fields["route"]
         buddy, supplies = self.fields["buddy"], self.fields["supplies"]
@@ -264,7 +269,8 @@ class AnswersForm(forms.Form):
             supplies, forms.ModelMultipleChoiceField
         ):
             buddy.queryset = take_along.buddies(booking.company_id, booking.booked_by)
-            tools = [claim.tool for claim in booking.allocations.all()]
+            held = steps or [booking]
+            tools = [claim.tool for step in held for claim in step.allocations.all()]
             supplies.queryset = take_along.choices(booking.booked_by, tools)
         if isinstance(lot, forms.ModelChoiceField) and isinstance(route, forms.ModelChoiceField):
             lot.queryset = Lot.objects.visible_to(user).exclude(state=LotState.RETURNED)

@@ -19,6 +19,7 @@ from testbed.booking.hours import KST
 from testbed.booking.intervals import Interval
 from testbed.booking.models import Booking, BookingState, Bundle, BundleKind
 from testbed.booking.on_behalf import booker_for
+from testbed.booking.override import demand_override
 from testbed.booking.place import place, target_of
 from testbed.booking.request import gather
 from testbed.booking.rules import check_all, refusing
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
+    from testbed.booking.override import Override
     from testbed.booking.rules import BookingRequest, Broken
     from testbed.people.models import User
 
@@ -200,16 +202,21 @@ def _placed(booking: Booking, span: Interval) -> Booking | None:
     return found
 
 
-def repeat(*, actor: User, booking: Booking, rhythm: Weekly) -> list[Occurrence]:
+def repeat(
+    *, actor: User, booking: Booking, rhythm: Weekly, override: Override | None = None
+) -> list[Occurrence]:
     """Book every free occurrence on its own, with its own price and approval; tell of the others.
 
     Those of the series that are booked already stay as they are, so doing it twice does no more.
-    Raises Refusal: "not_repeatable" or "part_of_a_bundle" (409).
+    Staff repeat for the booking's booker; override: rules they set aside wherever an occurrence
+    breaks them. Raises Refusal: "not_repeatable" or "part_of_a_bundle" (409), as of
+    `override.demand_override`.
     """
     booker_for(actor, booking)
+    demand_override(actor, override)
     demand_repeatable(booking)
     spans = rhythm.spans(Interval(booking.starts_at, booking.ends_at))
-    done = [_place(actor, booking, span) for span in spans]
+    done = [_place(actor, booking, span, override) for span in spans]
     new = sum(is_new for _occurrence, is_new in done)
     if new:
         journal.record(
@@ -224,14 +231,18 @@ def repeat(*, actor: User, booking: Booking, rhythm: Weekly) -> list[Occurrence]
     return [occurrence for occurrence, _is_new in done]
 
 
-def _place(actor: User, booking: Booking, span: Interval) -> tuple[Occurrence, bool]:
+def _place(
+    actor: User, booking: Booking, span: Interval, override: Override | None
+) -> tuple[Occurrence, bool]:
     """One occurrence in its own transaction, and whether it was booked just now."""
 
     def work() -> tuple[Booking, bool]:
         source, _tools = line.lock_booking(actor, booking)
         demand_repeatable(source)
         present = _placed(source, span)
-        return (present, False) if present else (_place_now(actor, source, span), True)
+        if present:
+            return present, False
+        return _place_now(actor, source, span, override), True
 
     try:
         placed, is_new = in_transaction(work)
@@ -242,7 +253,7 @@ def _place(actor: User, booking: Booking, span: Interval) -> tuple[Occurrence, b
     return Occurrence(span, booking=placed), is_new
 
 
-def _place_now(actor: User, source: Booking, span: Interval) -> Booking:
+def _place_now(actor: User, source: Booking, span: Interval, override: Override | None) -> Booking:
     booker = booker_for(actor, source)
     placed = place(
         actor=actor,
@@ -251,6 +262,7 @@ def _place_now(actor: User, source: Booking, span: Interval) -> Booking:
         ends_at=span.end,
         answers=answers_of(source),
         on_behalf_of=None if booker == actor else booker,
+        override=override,
     )
     placed.bundle = _bundle(source)
     placed.position = source.position + (span.start - source.starts_at) // WEEK

@@ -113,12 +113,12 @@ class RouteHolds(APIView):
 
     @extend_schema(
         parameters=[idempotency.PARAMETER],
-        request=forms.ChosenStepsSerializer,
+        request=forms.NewRouteHoldSerializer,
         responses={201: forms.BundleSerializer, **CLAIMS},
     )
     def post(self, request: Request) -> Response:
         def work() -> Response:
-            asked = checked(forms.ChosenStepsSerializer, request.data, request)
+            asked = checked(forms.NewRouteHoldSerializer, request.data, request)
             return shown(request, hold_route(actor=person(request), **asked), 201)
 
         return idempotency.once(request, work)
@@ -136,7 +136,10 @@ class RouteBookings(APIView):
         def work() -> Response:
             asked = checked(forms.NewRouteBookingSerializer, request.data, request)
             answers = shapes.answers_of(asked)
-            bundle = place_route(actor=person(request), steps=asked["steps"], answers=answers)
+            bundle = place_route(
+                actor=person(request), steps=asked["steps"], answers=answers,
+                on_behalf_of=asked["on_behalf_of"], override=asked["override"],
+            )  # fmt: skip
             return shown(request, bundle, 201)
 
         return idempotency.once(request, work)
@@ -154,12 +157,15 @@ class SubmitBundle(APIView):
     """Answer the form of a held chain once; every step is booked, or none."""
 
     @extend_schema(
-        request=shapes.AnswersSerializer, responses={200: forms.BundleSerializer, **CLAIMS}
+        request=shapes.SubmitSerializer, responses={200: forms.BundleSerializer, **CLAIMS}
     )
     def post(self, request: Request, pk: int) -> Response:
         bundle = bundle_of(request, pk)
-        answers = shapes.answers_of(checked(shapes.AnswersSerializer, request.data, request))
-        done = submit_route(actor=person(request), bundle=bundle, answers=answers)
+        asked = checked(shapes.SubmitSerializer, request.data, request)
+        done = submit_route(
+            actor=person(request), bundle=bundle, answers=shapes.answers_of(asked),
+            override=asked["override"],
+        )  # fmt: skip
         return shown(request, done)
 
 

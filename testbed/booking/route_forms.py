@@ -1,4 +1,4 @@
-"""The wish for a whole route, and the answers of a chain."""
+"""The wish for a whole route."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from testbed.booking.capability import capabilities
-from testbed.booking.forms import LENGTHS, SEARCH_DAYS, YEARS, AnswersForm, DateInput, length_label
+from testbed.booking.forms import LENGTHS, SEARCH_DAYS, YEARS, DateInput, MomentInput, length_label
 from testbed.booking.hours import KST
 from testbed.booking.intervals import Interval
-from testbed.booking.place import Answers
+from testbed.booking.route_place import Chosen
 from testbed.booking.route_steps import Step, steps_of, typed_step
 from testbed.booking.target import choices
-from testbed.material.models import SLOTS, Lot, LotState
+from testbed.material.models import SLOTS
 from testbed.process.models import Route
+from testbed.refusals import Refusal
 
 if TYPE_CHECKING:
     from django.http import QueryDict
 
+    from testbed.booking.target import Target
     from testbed.people.models import User
 
 ROWS = (1, 2, 3, 4)
@@ -80,7 +82,7 @@ class RouteSearchForm(forms.Form):
     @property
     def rows(self) -> list[dict[str, Any]]:
         """The steps by hand, as bound fields, for the template."""
-        names = ("what", "minutes", "within")
+        names = ("what", "minutes", "within", "at")
         return [
             {"number": number, **{name: self[f"{name}_{number}"] for name in names}}
             for number in ROWS
@@ -91,7 +93,7 @@ class RouteSearchForm(forms.Form):
         first, last = data.get("first"), data.get("last")
         if first and last and last < first:
             self.add_error("last", _("The range must end after it starts."))
-        for name in ("first", "last"):
+        for name in ("first", "last", *(f"at_{number}" for number in ROWS)):
             if data.get(name) and data[name].year not in YEARS:
                 self.add_error(name, _("Choose a time between the years 2000 and 2100."))
         named = data.get("route") or any(data.get(f"what_{number}") for number in ROWS)
@@ -117,12 +119,37 @@ class RouteSearchForm(forms.Form):
             if data[f"what_{number}"]
         ]
 
+    def exact(self) -> list[Chosen]:
+        """The steps by hand at the times asked for; none unless each has one.
+
+        Refusal when a step is not one tool or cell.
+        """
+        asked = [number for number in ROWS if self.cleaned_data[f"what_{number}"]]
+        moments = [self.cleaned_data[f"at_{number}"] for number in asked]
+        if self.cleaned_data["route"] or not asked or not all(moments):
+            return []
+        return [
+            Chosen(_only(step), at, at + timedelta(minutes=step.minutes), step.within_minutes)
+            for step, at in zip(self.steps(), moments, strict=True)
+        ]
+
     @property
     def range(self) -> Interval:
         """From the first day's midnight, or now if that has passed, to the last day's end."""
         start = datetime.combine(self.cleaned_data["first"], time(0), KST)
         end = datetime.combine(self.cleaned_data["last"], time(0), KST) + timedelta(days=1)
         return Interval(min(max(start, timezone.now()), end), end)
+
+
+def _only(step: Step) -> Target:
+    if len(step.targets) != 1:
+        raise Refusal(
+            "not_one_tool",
+            _("A step at an exact time is on one tool or cell."),
+            status=422,
+            next_step=_("Choose a tool, or leave the time empty."),
+        )
+    return step.targets[0]
 
 
 def _row(number: int, targets: list[tuple[str, Any]]) -> dict[str, forms.Field]:
@@ -137,25 +164,7 @@ def _row(number: int, targets: list[tuple[str, Any]]) -> dict[str, forms.Field]:
         f"within_{number}": forms.TypedChoiceField(
             label=_("Starts within"), coerce=int, empty_value=None, choices=waits, required=False
         ),
+        f"at_{number}": forms.DateTimeField(
+            label=_("At this time exactly"), widget=MomentInput(), required=False
+        ),
     }
-
-
-class ChainAnswersForm(forms.Form):
-    """What is to be done in a held chain; answered once for all its steps."""
-
-    lot = AnswersForm.base_fields["lot"]
-    route = AnswersForm.base_fields["route"]
-    wafer_count = AnswersForm.base_fields["wafer_count"]
-    test_wafers = AnswersForm.base_fields["test_wafers"]
-    use_mode = AnswersForm.base_fields["use_mode"]
-    purpose = AnswersForm.base_fields["purpose"]
-
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        lot, route = self.fields["lot"], self.fields["route"]
-        if isinstance(lot, forms.ModelChoiceField) and isinstance(route, forms.ModelChoiceField):
-            lot.queryset = Lot.objects.visible_to(user).exclude(state=LotState.RETURNED)
-            route.queryset = Route.objects.visible_to(user)
-
-    def answers(self) -> Answers:
-        return Answers(**self.cleaned_data)

@@ -31,6 +31,8 @@ from testbed.booking.models import (
     Bundle,
     BundleKind,
 )
+from testbed.booking.on_behalf import booker_of
+from testbed.booking.override import aside, demand_override, note_aside, set_aside
 from testbed.booking.penalties import NOTHING, Charge
 from testbed.booking.place import submit_now
 from testbed.booking.route_slots import Combination, find_route_slots
@@ -38,14 +40,16 @@ from testbed.booking.route_steps import MOST_STEPS, Step
 from testbed.booking.rules import FREE, Broken, by_code
 from testbed.booking.rules.chain import TOO_EARLY, TOO_LATE, Said
 from testbed.booking.rules.when import written
-from testbed.people.permissions import demand
+from testbed.people.permissions import may
 from testbed.refusals import Refusal
+from testbed.tools.models import Supply
 from testbed.transactions import in_transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from testbed.booking.override import Override
     from testbed.booking.place import Answers
     from testbed.booking.target import Target
     from testbed.people.models import User
@@ -86,26 +90,63 @@ def chosen(combination: Combination) -> list[Chosen]:
     ]
 
 
-def hold_route(*, actor: User, steps: Sequence[Chosen], kind: str = BundleKind.ROUTE) -> Bundle:
-    """Hold every step for the actor's company, with one countdown, or none.
+@dataclass(frozen=True)
+class Claimant:
+    """Who acts, for which booker (the same person unless staff act), with which rules aside."""
 
-    Raises Refusal: "no_steps" (422); otherwise the broken rule's code, or "rules_broken" for
-    several, with `broken_steps` (step from 1, its broken rules) and `nearest_combinations`.
+    actor: User
+    booker: User
+    override: Override | None = None
+
+    @classmethod
+    def of(
+        cls, actor: User, on_behalf_of: User | None = None, override: Override | None = None
+    ) -> Claimant:
+        """Refusals as of `on_behalf.booker_of` and `override.demand_override`."""
+        booker = booker_of(actor, on_behalf_of)
+        demand_override(actor, override)
+        return cls(actor, booker, override)
+
+    @classmethod
+    def on(cls, actor: User, bundle: Bundle, override: Override | None = None) -> Claimant:
+        """For bookings that are there: their booker when staff act. Refusals as of `of`."""
+        if may(actor, "book_on_behalf"):
+            return cls.of(actor, bundle.booked_by, override)
+        return cls.of(actor, None, override)
+
+
+def hold_route(
+    *,
+    actor: User,
+    steps: Sequence[Chosen],
+    kind: str = BundleKind.ROUTE,
+    on_behalf_of: User | None = None,
+    override: Override | None = None,
+) -> Bundle:
+    """Hold every step for the booker's company, with one countdown, or none.
+
+    on_behalf_of: the company's engineer whom a member of staff books for; override: the rules
+    that staff set aside, noted on each step that broke them. Raises Refusal: "no_steps" (422);
+    otherwise the broken rule's code, or "rules_broken" for several, with `broken_steps` (step
+    from 1, its broken rules) and `nearest_combinations`; as of `Claimant.of`.
     """
-    demand(actor, "book")
-    _demand_steps(steps)
-    return _all_or_nothing(lambda: _hold(actor, steps, kind), actor, steps)
+    who = Claimant.of(actor, on_behalf_of, override)
+    late = _demand_steps(steps, override)
+    return _all_or_nothing(lambda: _hold(who, steps, kind, late), who.booker, steps)
 
 
-def submit_route(*, actor: User, bundle: Bundle, answers: Answers) -> Bundle:
-    """Answer the form once for all held steps; test wafers are supplied with the first.
+def submit_route(
+    *, actor: User, bundle: Bundle, answers: Answers, override: Override | None = None
+) -> Bundle:
+    """Answer the form once for all held steps; test wafers are supplied with the first, and each
+    step takes those of the supplies that its tools use.
 
     Raises Refusal: "hold_expired" or "not_held"; "answers_not_valid" (422); broken rules as of
     `hold_route`.
     """
-    demand(actor, "book")
+    who = Claimant.on(actor, bundle, override)
     steps = [of_booking(one) for one in steps_in(bundle)]
-    return _all_or_nothing(lambda: _submit(actor, bundle, answers), actor, steps)
+    return _all_or_nothing(lambda: _submit(who, bundle, answers), who.booker, steps)
 
 
 def place_route(
@@ -115,23 +156,25 @@ def place_route(
     answers: Answers,
     kind: str = BundleKind.ROUTE,
     quotes: Sequence[Mapping[str, Any]] = (),
+    on_behalf_of: User | None = None,
+    override: Override | None = None,
 ) -> Bundle:
-    """Book every step without holding first, or none. Refusals as of `hold_route`.
+    """Book every step without holding first, or none. As `hold_route` and `submit_route`.
 
     quotes: one a step, when its price was agreed beforehand.
     """
-    demand(actor, "book")
-    _demand_steps(steps)
+    who = Claimant.of(actor, on_behalf_of, override)
+    late = _demand_steps(steps, override)
 
     def work() -> Bundle:
-        return _submit(actor, _hold(actor, steps, kind), answers, quotes)
+        return _submit(who, _hold(who, steps, kind, late), answers, quotes)
 
-    return _all_or_nothing(work, actor, steps)
+    return _all_or_nothing(work, who.booker, steps)
 
 
 def extend_route(*, actor: User, bundle: Bundle) -> Bundle:
     """Give all held steps their full minutes again. Refusals as of `hold.extend`."""
-    demand(actor, "book")
+    Claimant.on(actor, bundle)
 
     def work() -> Bundle:
         held = [one for one in _locked(actor, bundle) if one.state == BookingState.HELD]
@@ -178,19 +221,25 @@ def of_booking(booking: Booking) -> Chosen:
     return Chosen(target_of(booking), booking.starts_at, booking.ends_at, booking.within_minutes)
 
 
-def _hold(actor: User, steps: Sequence[Chosen], kind: str) -> Bundle:
+def _hold(who: Claimant, steps: Sequence[Chosen], kind: str, late: Mapping[int, Broken]) -> Bundle:
+    """late: the steps whose queue-time limit gives way to the override."""
     line.lock({tool for step in steps for tool in step.target.tool_ids()})
-    if actor.company is None:
+    if who.booker.company is None:
         raise StepsBroken({1: [Broken(by_code("member_active"))]})
-    bundle = Bundle.objects.create(kind=kind, company=actor.company, booked_by=actor)
+    bundle = Bundle.objects.create(kind=kind, company=who.booker.company, booked_by=who.booker)
 
     def one(number: int, step: Chosen) -> None:
         booking = holding.hold_now(
-            actor=actor, target=step.target, starts_at=step.starts_at, ends_at=step.ends_at
-        )
+            actor=who.actor, target=step.target, starts_at=step.starts_at, ends_at=step.ends_at,
+            booker=who.booker, override=who.override,
+        )  # fmt: skip
         booking.bundle, booking.position = bundle, number
         booking.within_minutes = step.within_minutes
-        booking.save(update_fields=["bundle", "position", "within_minutes"])
+        new = set_aside(booking, [late[number]] if number in late else [], who.override)
+        booking.save(
+            update_fields=["bundle", "position", "within_minutes", "overridden", "override_reason"]
+        )
+        note_aside(who.actor, booking, new)
 
     _each(enumerate(steps, start=1), one)
     _one_countdown(bundle)
@@ -198,19 +247,39 @@ def _hold(actor: User, steps: Sequence[Chosen], kind: str) -> Bundle:
 
 
 def _submit(
-    actor: User, bundle: Bundle, answers: Answers, quotes: Sequence[Mapping[str, Any]] = ()
+    who: Claimant, bundle: Bundle, answers: Answers, quotes: Sequence[Mapping[str, Any]] = ()
 ) -> Bundle:
-    held = [one for one in _locked(actor, bundle) if one.state in LIVE_STATES]
+    held = [one for one in _locked(who.actor, bundle) if one.state in LIVE_STATES]
     if not held:
         raise _over()
+    taken = _supplies_by_step(held, answers.supplies)
 
     def one(number: int, booking: Booking) -> None:
-        own = answers if booking.pk == held[0].pk else replace(answers, test_wafers=0)
-        agreed = quotes[number - 1] if quotes else None
-        submit_now(actor=actor, booking=booking, answers=replace(own, quote=agreed))
+        own = replace(answers, supplies=taken[booking.pk])
+        own = own if booking.pk == held[0].pk else replace(own, test_wafers=0)
+        own = replace(own, quote=quotes[number - 1] if quotes else None)
+        submit_now(actor=who.actor, booking=booking, answers=own, override=who.override)
 
     _each(((booking.position, booking) for booking in held), one)
     return bundle
+
+
+def _supplies_by_step(
+    steps: Sequence[Booking], supplies: Sequence[Supply]
+) -> dict[int, list[Supply]]:
+    """To each step what is used on its tools; to all what fits none, so that they complain."""
+    fits = Supply.tools.through.objects.filter(supply__in=supplies) if supplies else None
+    pairs = set(fits.values_list("supply_id", "tool_id")) if fits is not None else set()
+    tools = {step.pk: [claim.tool_id for claim in step.allocations.all()] for step in steps}
+    used = {supply for supply, tool in pairs if any(tool in ids for ids in tools.values())}
+    return {
+        pk: [
+            supply
+            for supply in supplies
+            if supply.pk not in used or any((supply.pk, tool) in pairs for tool in ids)
+        ]
+        for pk, ids in tools.items()
+    }
 
 
 def _each(numbered: Iterable[tuple[int, Stepping]], work: Callable[[int, Stepping], None]) -> None:
@@ -262,8 +331,11 @@ def _cost(actor: User, steps: Sequence[Booking]) -> Charge:
     )
 
 
-def _demand_steps(steps: Sequence[Chosen]) -> None:
-    """Raise Refusal unless there are some steps, in order, within their queue-time limits."""
+def _demand_steps(steps: Sequence[Chosen], override: Override | None = None) -> dict[int, Broken]:
+    """Raise Refusal unless there are some steps, in order, within their queue-time limits.
+
+    The steps, by number, whose limit staff set aside.
+    """
     if not 1 <= len(steps) <= MOST_STEPS:
         raise Refusal(
             "no_steps",
@@ -275,17 +347,24 @@ def _demand_steps(steps: Sequence[Chosen]) -> None:
     for number in range(1, len(steps)):
         why = _why_not_after(steps[number - 1], steps[number])
         if why is not None:
-            broken[number + 1] = [Broken(by_code("queue_time"), {"why": why})]
-    if broken:
-        raise refusal(broken, steps, [])
+            broken[number + 1] = [why]
+    yields = aside(None, override)
+    late = {at: one for at, [one] in broken.items() if one.yields and one.code in yields}
+    if len(late) < len(broken):
+        raise refusal({at: broken[at] for at in set(broken) - set(late)}, steps, [])
+    return late
 
 
-def _why_not_after(before: Chosen, step: Chosen) -> Said | None:
+def _why_not_after(before: Chosen, step: Chosen) -> Broken | None:
+    """Nobody sets aside that a step begins while the one before it still runs."""
+    rule = by_code("queue_time")
     if step.starts_at < before.ends_at:
-        return Said(TOO_EARLY, {"at": written(before.ends_at)})
+        why = Said(TOO_EARLY, {"at": written(before.ends_at)})
+        return Broken(rule, {"why": why}, is_firm=True)
     limit = step.within_minutes
     if limit is not None and step.starts_at > before.ends_at + timedelta(minutes=limit):
-        return Said(TOO_LATE, {"at": written(before.ends_at + timedelta(minutes=limit))})
+        latest = before.ends_at + timedelta(minutes=limit)
+        return Broken(rule, {"why": Said(TOO_LATE, {"at": written(latest)})})
     return None
 
 

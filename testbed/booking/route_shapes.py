@@ -150,7 +150,13 @@ class ChosenStepsSerializer(serializers.Serializer[Any]):
         return [Chosen(**one) for one in steps]
 
 
-class NewRouteBookingSerializer(ChosenStepsSerializer, shapes.AnswersSerializer):
+class NewRouteHoldSerializer(ChosenStepsSerializer, shapes.DeskSerializer):
+    """Steps to hold."""
+
+
+class NewRouteBookingSerializer(
+    ChosenStepsSerializer, shapes.AnswersSerializer, shapes.DeskSerializer
+):
     """Steps and answers together."""
 
 

@@ -16,11 +16,15 @@ from rest_framework.exceptions import ValidationError
 from testbed.booking import route_place
 from testbed.booking.bundles import held_until, steps_in
 from testbed.booking.chain_chart import picture
+from testbed.booking.desk_forms import BehalfForm, answerer, booker, overriding, setting_aside
+from testbed.booking.forms import AnswersForm
+from testbed.booking.hold import extensions_left
 from testbed.booking.models import Booking, Bundle
 from testbed.booking.penalties import Charge
-from testbed.booking.route_forms import ChainAnswersForm, RouteSearchForm
+from testbed.booking.route_forms import RouteSearchForm
 from testbed.booking.route_shapes import ChosenStepsSerializer
 from testbed.booking.route_slots import Combination, find_route_slots
+from testbed.booking.whose_rules import rules_for
 from testbed.people.permissions import may
 from testbed.people.visitor import person
 from testbed.refusals import Refusal
@@ -28,7 +32,7 @@ from testbed.refusals import Refusal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest, HttpResponse, QueryDict
 
     from testbed.people.models import User
 
@@ -45,19 +49,27 @@ def bundle_of(request: HttpRequest, pk: int) -> Bundle:
 @login_required
 def book_route(request: HttpRequest) -> HttpResponse:
     """`/book/route/`: when can I have the whole route?"""
-    form = RouteSearchForm(request.GET, user=person(request))
+    form = RouteSearchForm(request.GET, user=booker(request))
     return _show_search(request, form)
 
 
 def _show_search(
     request: HttpRequest, form: RouteSearchForm, refused: Refusal | None = None
 ) -> HttpResponse:
-    context: dict[str, Any] = {"form": form, "may_book": may(request.user, "book")}
+    actor = booker(request)
+    context: dict[str, Any] = {
+        "form": form,
+        "may_book": may(actor, "book"),
+        "wish": request.POST.get("steps", "")[:LONGEST_WISH],
+        **for_whom(request, actor),
+        **setting_aside(request, refused),
+    }
     if form.is_asked and form.is_valid():
         try:
-            steps = form.steps()
+            steps, exact = form.steps(), form.exact()
+            context["exact"] = {"steps": exact, "wish": wish_for(exact)} if exact else None
             found = find_route_slots(
-                actor=person(request), steps=steps, start=form.range.start, end=form.range.end,
+                actor=actor, steps=steps, start=form.range.start, end=form.range.end,
                 limit=SHOWN,
             )  # fmt: skip
             context |= {"found": found, "steps": steps, "offers": offers(found.combinations)}
@@ -66,6 +78,13 @@ def _show_search(
     context["refused"] = refused
     status = refused.status if refused else 200
     return render(request, "booking/route.html", context, status=status)
+
+
+def for_whom(request: HttpRequest, actor: User) -> dict[str, Any]:
+    """What `behalf_choice.html` needs: whom staff book for, and the choice of somebody else."""
+    behalf = actor if actor != request.user else None
+    may_choose = may(request.user, "book_on_behalf")
+    return {"behalf": behalf, "behalf_form": BehalfForm(behalf) if may_choose else None}
 
 
 def offers(combinations: Sequence[Combination]) -> list[dict[str, Any]]:
@@ -78,6 +97,21 @@ def wish_of(combination: Combination) -> str:
     names = ("target", "starts_at", "ends_at", "within_minutes")
     steps = route_place.combination_json(combination)["steps"]
     return json.dumps([{name: step[name] for name in names} for step in steps])
+
+
+def wish_for(steps: Sequence[route_place.Chosen]) -> str:
+    """Steps at exact times as a form field carries them; read back by `wished`."""
+    return json.dumps(
+        [
+            {
+                "target": step.target.key,
+                "starts_at": step.starts_at.isoformat(),
+                "ends_at": step.ends_at.isoformat(),
+                "within_minutes": step.within_minutes,
+            }
+            for step in steps
+        ]
+    )
 
 
 def wished(request: HttpRequest) -> list[route_place.Chosen] | None:
@@ -96,14 +130,18 @@ def wished(request: HttpRequest) -> list[route_place.Chosen] | None:
 @login_required
 def hold_route(request: HttpRequest) -> HttpResponse:
     """A combination's button: hold all its steps, or say why not beside others."""
+    actor, who = person(request), booker(request)
     steps = wished(request)
     if steps is None:
         messages.error(request, _("This combination could not be read; choose it again."))
         return redirect("book_route")
     try:
-        bundle = route_place.hold_route(actor=person(request), steps=steps)
+        bundle = route_place.hold_route(
+            actor=actor, steps=steps, on_behalf_of=None if who == actor else who,
+            override=overriding(request),
+        )  # fmt: skip
     except Refusal as refused:
-        form = RouteSearchForm(request.POST, user=person(request))
+        form = RouteSearchForm(request.POST, user=who)
         return _show_search(request, form, refused)
     return redirect("bundle", pk=bundle.pk)
 
@@ -116,18 +154,29 @@ def bundle(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "POST":
         step = STEPS.get(request.POST.get("step", ""), _submit)
         return step(request, found)
-    return _show(request, found, ChainAnswersForm(user=person(request)))
+    return _show(request, found)
+
+
+def _form(request: HttpRequest, steps: Sequence[Booking], data: QueryDict | None) -> AnswersForm:
+    """The same form as a single booking's; its lots and colleagues are the booker's."""
+    user = answerer(request, steps[0])
+    return AnswersForm(data, user=user, booking=steps[0], steps=steps)
 
 
 def _show(
     request: HttpRequest,
     found: Bundle,
-    form: ChainAnswersForm,
+    form: AnswersForm | None = None,
     refused: Refusal | None = None,
 ) -> HttpResponse:
     steps, now = steps_in(found), timezone.now()
     until = held_until(steps, now)
+    if until and form is None:
+        form = _form(request, steps, None)
     context = {
+        "behalf": found.booked_by if until and person(request).is_staff_member else None,
+        "extensions_left": min((_extensions_left(step) for step in steps), default=0),
+        **setting_aside(request, refused),
         "bundle": found,
         "steps": steps,
         "live": [step for step in steps if step.is_live and not step.is_stale(now)],
@@ -135,24 +184,32 @@ def _show(
         "until": until,
         "form": form if until else None,
         "refused": refused,
-        "total_won": _total(steps, form),
-        "may_book": may(request.user, "book"),
+        "total_won": _total(steps),
+        "may_book": may(request.user, "book") or may(request.user, "book_on_behalf"),
     }
     return render(
         request, "booking/bundle.html", context, status=refused.status if refused else 200
     )
 
 
-def _total(steps: Sequence[Booking], form: ChainAnswersForm) -> int:
+def _extensions_left(step: Booking) -> int:
+    tools = [claim.tool for claim in step.allocations.all()]
+    return extensions_left(step, rules_for(step), tools)
+
+
+def _total(steps: Sequence[Booking]) -> int:
     return sum(int((step.quote or {}).get("total_won", 0)) for step in steps)
 
 
 def _submit(request: HttpRequest, found: Bundle) -> HttpResponse:
-    form = ChainAnswersForm(request.POST, user=person(request))
+    form = _form(request, steps_in(found), request.POST)
     if not form.is_valid():
         return _show(request, found, form)
     try:
-        route_place.submit_route(actor=person(request), bundle=found, answers=form.answers())
+        route_place.submit_route(
+            actor=person(request), bundle=found, answers=form.answers(),
+            override=overriding(request),
+        )  # fmt: skip
     except Refusal as refused:
         for name, sentences in refused.fields.items():
             for one in sentences:
@@ -166,7 +223,7 @@ def _extend(request: HttpRequest, found: Bundle) -> HttpResponse:
     try:
         route_place.extend_route(actor=person(request), bundle=found)
     except Refusal as refused:
-        return _show(request, found, ChainAnswersForm(user=person(request)), refused)
+        return _show(request, found, refused=refused)
     messages.success(request, _("The hold starts anew."))
     return redirect("bundle", pk=found.pk)
 

@@ -46,6 +46,10 @@ class RhythmSerializer(serializers.Serializer[Any]):
     until = serializers.DateField(required=False, help_text="the last day")
 
 
+class NewSeriesSerializer(RhythmSerializer, shapes.OverridingSerializer):
+    """The repetition that is booked."""
+
+
 class OccurrenceSerializer(serializers.Serializer[Any]):
     """One week's time: free, booked (`booking`), or the rules it breaks and the nearest slot."""
 
@@ -126,7 +130,7 @@ class Repeat(APIView):
 
     @extend_schema(
         parameters=[idempotency.PARAMETER],
-        request=RhythmSerializer,
+        request=NewSeriesSerializer,
         responses={200: RepeatedSerializer, 409: OpenApiResponse(), 422: OpenApiResponse()},
     )
     def post(self, request: Request, pk: int) -> Response:
@@ -134,8 +138,13 @@ class Repeat(APIView):
 
         def work() -> Response:
             booking = one_booking(request, pk)
+            form = NewSeriesSerializer(data=request.data, context={"request": request})
+            form.is_valid(raise_exception=True)
+            override = form.validated_data["override"]
             rhythm = _rhythm(booking, request.data)
-            return _answer(repeat(actor=person(request), booking=booking, rhythm=rhythm))
+            return _answer(
+                repeat(actor=person(request), booking=booking, rhythm=rhythm, override=override)
+            )
 
         return idempotency.once(request, work)
 

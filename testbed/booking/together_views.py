@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from testbed.booking.desk_forms import overriding, setting_aside
 from testbed.booking.forms import ColleagueForm
 from testbed.booking.hand_over import demand_open
 from testbed.booking.on_behalf import booker_for
@@ -97,13 +98,19 @@ def repeat_booking(request: HttpRequest, pk: int) -> HttpResponse:
         if request.method == "GET":
             found = preview(actor=person(request), booking=booking, rhythm=rhythm)
             return _show_repeat(request, booking, form, occurrences=found)
-        done = repeat(actor=person(request), booking=booking, rhythm=rhythm)
+        override = overriding(request)
+        done = repeat(actor=person(request), booking=booking, rhythm=rhythm, override=override)
     except Refusal as refused:
         _put_to_fields(form, refused)
-        return _show_repeat(request, booking, form, refused=refused)
+        more: dict[str, Any] = {"refused": refused}
+        if refused.code == "reason_missing":
+            # The times and the boxes stay on the page while the reason is written.
+            more["occurrences"] = preview(actor=person(request), booking=booking, rhythm=rhythm)
+        return _show_repeat(request, booking, form, **more)
     _tell(request, sum(one.booking is not None for one in done), len(done))
     query = request.POST.copy()
-    query.pop("csrfmiddlewaretoken", None)
+    for name in ("csrfmiddlewaretoken", "override", "override_reason"):
+        query.pop(name, None)
     return redirect(f"{reverse('repeat_booking', args=[pk])}?{query.urlencode()}")
 
 
@@ -111,14 +118,16 @@ def _show_repeat(
     request: HttpRequest, booking: Booking, form: RepeatForm, **more: Any
 ) -> HttpResponse:
     found = more.get("occurrences", ())
+    refused = more.get("refused")
+    each = [one.broken for one in found if not (one.booking or one.is_free)]
     context = {
+        **setting_aside(request, refused, each),
         "booking": booking,
         "form": form,
         "free": sum(one.is_free for one in found),
         "total": len(found),
         **more,
     }
-    refused = more.get("refused")
     status = refused.status if refused else 200
     return render(request, "booking/repeat.html", context, status=status)
 

@@ -65,7 +65,7 @@ class OffersSerializer(serializers.Serializer[Any]):
     nothing_because = route_shapes.BrokenStepSerializer(many=True)
 
 
-class NewOrderSerializer(route_shapes.ChosenStepsSerializer):
+class NewOrderSerializer(route_shapes.ChosenStepsSerializer, api_shapes.DeskSerializer):
     wafers = serializers.IntegerField(min_value=1, max_value=SLOTS)
     lot = serializers.CharField(
         required=False, allow_null=True, max_length=20, default=None, help_text="own lot's code"

@@ -9,9 +9,11 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from testbed.booking.forms import SEARCH_DAYS, YEARS, DateInput
+from testbed.booking.forms import SEARCH_DAYS, YEARS, DateInput, MomentInput
 from testbed.booking.hours import KST
 from testbed.booking.intervals import Interval
+from testbed.booking.route_place import Chosen
+from testbed.booking.route_steps import steps_of
 from testbed.material.models import Lot, LotState
 from testbed.services.models import Module
 
@@ -34,8 +36,15 @@ class WishForm(forms.Form):
         empty_label=_("I register it later"),
     )
     purpose = forms.CharField(label=_("Purpose"), max_length=200, required=False)
+    at = forms.DateTimeField(
+        label=_("First step at this time exactly"),
+        widget=MomentInput(),
+        required=False,
+        help_text=_("The other steps follow one another at once (Korean time)."),
+    )
 
     def __init__(self, data: QueryDict | None, *, user: User, module: Module) -> None:
+        self.module = module
         today = timezone.localtime(timezone.now(), KST).date()
         defaults = {
             "wafers": str(module.wafers_max),
@@ -56,10 +65,24 @@ class WishForm(forms.Form):
         first, last = data.get("first"), data.get("last")
         if first and last and last < first:
             self.add_error("last", _("The range must end after it starts."))
-        for name in ("first", "last"):
+        for name in ("first", "last", "at"):
             if data.get(name) and data[name].year not in YEARS:
                 self.add_error(name, _("Choose a time between the years 2000 and 2100."))
         return data
+
+    def exact(self) -> list[Chosen]:
+        """All steps one after the other from the time asked for; none when none is.
+
+        Refusal as of `steps_of`.
+        """
+        at, found = self.cleaned_data["at"], []
+        if at is None:
+            return []
+        for step in steps_of(self.module.route, self.cleaned_data["wafers"]):
+            end = at + timedelta(minutes=step.minutes)
+            found.append(Chosen(step.targets[0], at, end, step.within_minutes))
+            at = end
+        return found
 
     @property
     def carried(self) -> list[tuple[str, Any]]:

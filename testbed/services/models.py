@@ -3,17 +3,29 @@
 from datetime import date
 from typing import ClassVar
 
+import pgtrigger
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from testbed.booking.models import Bundle, WishedDocument
+from testbed.booking.models import BookingState, Bundle, WishedDocument
 from testbed.people.models import Company, User
 from testbed.people.querysets import CompanyOwnedQuerySet
 from testbed.process.models import Route
 from testbed.services.querysets import ModuleQuerySet
 from testbed.tools.models import Named
+
+
+# A step in one of these takes no part in its order any more, and never will again.
+GONE = (
+    BookingState.CANCELLED,
+    BookingState.REFUSED,
+    BookingState.EXPIRED,
+    BookingState.RELEASED,
+    BookingState.NO_SHOW,
+)
+GONE_SQL = ", ".join(f"'{state.value}'" for state in GONE)
 
 
 class Module(Named):
@@ -81,7 +93,11 @@ class OrderState(models.TextChoices):
 
 
 class Order(models.Model):
-    """A company's order of a module: price and promise as they were when it was placed."""
+    """A company's order of a module: price and promise as they were when it was placed.
+
+    It is cancelled by itself, in the statement that takes its last step away, and finished when
+    its last run's results are there (or by hand); see the two triggers.
+    """
 
     module = models.ForeignKey(Module, on_delete=models.PROTECT, related_name="orders")
     company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="service_orders")
@@ -103,6 +119,30 @@ class Order(models.Model):
                 condition=models.Q(state=OrderState.FINISHED, finished_at__isnull=False)
                 | (~models.Q(state=OrderState.FINISHED) & models.Q(finished_at=None)),
                 name="order_finished_has_time",
+            ),
+        ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = [
+            pgtrigger.FSM(
+                name="state_path",
+                field="state",
+                transitions=[("open", "finished"), ("open", "cancelled")],
+            ),
+            # The way here from the bookings is the trigger `order_follows_bundle` on their table.
+            pgtrigger.Trigger(
+                name="state_is_the_bundles",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("state"),  # type: ignore[no-untyped-call]
+                func=f"""
+                    IF (NEW.state = 'cancelled') = EXISTS (
+                        SELECT FROM booking_booking
+                         WHERE bundle_id = NEW.bundle_id AND state NOT IN ({GONE_SQL})
+                    ) THEN
+                        RAISE check_violation USING
+                            CONSTRAINT = 'order_state_is_the_bundles',
+                            MESSAGE = 'an order is cancelled when, and only when, no step is left';
+                    END IF;
+                    RETURN NEW;
+                """,
             ),
         ]
 

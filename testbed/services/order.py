@@ -10,23 +10,24 @@ from django.utils.translation import gettext_lazy as _
 
 from testbed.booking.bundles import steps_in
 from testbed.booking.hours import KST
-from testbed.booking.models import BundleKind, UseMode
+from testbed.booking.models import Booking, BundleKind, UseMode
 from testbed.booking.place import Answers
-from testbed.booking.route_place import Chosen, place_route
+from testbed.booking.route_place import Chosen, Claimant, place_route
 from testbed.booking.route_slots import Combination, RouteFound, find_route_slots
 from testbed.booking.route_steps import Step, steps_of
 from testbed.people import journal
 from testbed.people.permissions import demand
 from testbed.prices.quote import module_quote
 from testbed.refusals import Refusal
-from testbed.services.models import Order, OrderState
-from testbed.services.promise import GONE, holidays, latest_rest, promise
+from testbed.services.models import GONE, Order, OrderState
+from testbed.services.promise import holidays, latest_rest, promise
 from testbed.transactions import in_transaction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from testbed.booking.override import Override
     from testbed.material.models import Lot
     from testbed.people.models import User
     from testbed.services.models import Module
@@ -87,13 +88,16 @@ def order(
     steps: Sequence[Chosen],
     lot: Lot | None = None,
     purpose: str = "",
+    on_behalf_of: User | None = None,
+    override: Override | None = None,
 ) -> Order:
     """Book every step of the module at the chosen times, at its price, or nothing.
 
-    Raises Refusal: as of `find_offers`; "not_this_module" (422) for steps that are not the
+    on_behalf_of: the engineer for whom a member of staff orders; override: rules that staff set
+    aside. Raises Refusal: as of `find_offers`; "not_this_module" (422) for steps that are not the
     module's; "promise_impossible" (422); otherwise as of `place_route`.
     """
-    demand(actor, "book")
+    who = Claimant.of(actor, on_behalf_of, override)
     _demand_offered(module, wafers)
     chosen = _as_the_module_says(module, wafers, steps)
     promised_at = _promised(module, chosen)
@@ -105,11 +109,11 @@ def order(
         use_mode=UseMode.REQUESTED,
         wished_document=module.document,
     )
-    return in_transaction(lambda: _order(actor, module, chosen, answers, promised_at))
+    return in_transaction(lambda: _order(who, module, chosen, answers, promised_at))
 
 
 def _order(
-    actor: User,
+    who: Claimant,
     module: Module,
     chosen: Sequence[Chosen],
     answers: Answers,
@@ -119,25 +123,28 @@ def _order(
     included = module_quote(**names, price_won=0).as_json()
     quote = price_of(module)
     bundle = place_route(
-        actor=actor, steps=chosen, answers=answers, kind=BundleKind.MODULE,
+        actor=who.actor, steps=chosen, answers=answers, kind=BundleKind.MODULE,
         quotes=[quote, *[included] * (len(chosen) - 1)],
+        on_behalf_of=None if who.booker == who.actor else who.booker, override=who.override,
     )  # fmt: skip
     placed = Order.objects.create(
         module=module,
         company=bundle.company,
-        ordered_by=actor,
+        ordered_by=who.booker,
         bundle=bundle,
         wafer_count=answers.wafer_count,
         quote=quote,
         promised_at=promised_at,
     )
+    behalf = {} if who.booker == who.actor else {"on_behalf_of": who.booker.pk}
     journal.record(
-        actor=actor,
+        actor=who.actor,
         action="order.placed",
         subject=placed,
         company=placed.company,
         module=module.code,
         total_won=quote["total_won"],
+        **behalf,
     )
     return placed
 
@@ -152,8 +159,38 @@ def finish(*, actor: User, order: Order) -> Order:
     return in_transaction(lambda: _finish(actor, order))
 
 
-def _finish(actor: User, order: Order) -> Order:
+def _locked(order: Order) -> Order:
+    """The order as it is now; its bookings are locked before it, as whoever cancels one does."""
+    bookings = Booking.objects.filter(bundle_id=order.bundle_id).order_by("pk")
+    list(bookings.select_for_update().values_list("pk"))
     found: Order = Order.objects.select_for_update(of=("self",)).get(pk=order.pk)
+    return found
+
+
+def complete(*, order: Order, at: datetime) -> bool:
+    """The last results of the order are there since `at`: it is finished, whatever the hour.
+
+    True when that was news. Nobody's act: the runs' end calls it, and a sweep what was missed.
+    """
+    return in_transaction(lambda: _complete(order, at))
+
+
+def _complete(order: Order, at: datetime) -> bool:
+    found = _locked(order)
+    if found.state != OrderState.OPEN:
+        return False
+    _write_finished(None, found, at)
+    return True
+
+
+def _write_finished(actor: User | None, order: Order, at: datetime) -> None:
+    order.state, order.finished_at = OrderState.FINISHED, at
+    order.save(update_fields=["state", "finished_at"])
+    journal.record(actor=actor, action="order.finished", subject=order, company=order.company)
+
+
+def _finish(actor: User, order: Order) -> Order:
+    found = _locked(order)
     now = timezone.now()
     steps = [one for one in steps_in(found.bundle) if one.state_at(now) not in GONE]
     if found.state != OrderState.OPEN or not steps:
@@ -168,9 +205,7 @@ def _finish(actor: User, order: Order) -> Order:
             _("A step of this order is still to come."),
             next_step=_("Finish the order when its last step has ended."),
         )
-    found.state, found.finished_at = OrderState.FINISHED, now
-    found.save(update_fields=["state", "finished_at"])
-    journal.record(actor=actor, action="order.finished", subject=found, company=found.company)
+    _write_finished(actor, found, now)
     return found
 
 

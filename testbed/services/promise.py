@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from testbed.booking.hours import KST, SATURDAY
-from testbed.booking.models import Booking, BookingState, Holiday
-from testbed.services.models import Order, OrderState
+from testbed.booking.models import Booking, Holiday
+from testbed.services.models import GONE, Order, OrderState
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
 
 CLOSING = time(18)
 DAY = timedelta(days=1)
-GONE = (
-    BookingState.CANCELLED,
-    BookingState.REFUSED,
-    BookingState.EXPIRED,
-    BookingState.RELEASED,
-    BookingState.NO_SHOW,
-)
 
 
 class Standing(models.TextChoices):

@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from testbed.booking.chain_chart import picture
-from testbed.booking.route_views import wish_of, wished
+from testbed.booking.desk_forms import booker, overriding, setting_aside
+from testbed.booking.route_views import LONGEST_WISH, for_whom, wish_for, wish_of, wished
 from testbed.people.permissions import demand, may
 from testbed.people.visitor import person
 from testbed.refusals import Refusal
@@ -83,25 +84,31 @@ def _next(actor: User, module: Module) -> ordering.Offer | None:
 def service(request: HttpRequest, code: str) -> HttpResponse:
     """`/services/<code>/`: wafers and days → offers with price and promise."""
     module = module_of(request, code)
-    form = WishForm(request.GET, user=person(request), module=module)
+    form = WishForm(request.GET, user=booker(request), module=module)
     return _show_module(request, module, form)
 
 
 def _show_module(
     request: HttpRequest, module: Module, form: WishForm, refused: Refusal | None = None
 ) -> HttpResponse:
+    actor = booker(request)
     context: dict[str, Any] = {
         "module": module,
         "form": form,
         "quote": ordering.price_of(module),
         "record": record_of(module),
-        "may_book": may(request.user, "book"),
+        "may_book": may(actor, "book"),
         "may_edit": may(request.user, "edit_modules"),
+        "wish": request.POST.get("steps", "")[:LONGEST_WISH],
+        **for_whom(request, actor),
+        **setting_aside(request, refused),
     }
     if form.is_valid():
         try:
+            exact = form.exact()
+            context["exact"] = {"steps": exact, "wish": wish_for(exact)} if exact else None
             found = ordering.find_offers(
-                actor=person(request), module=module, wafers=form.cleaned_data["wafers"],
+                actor=actor, module=module, wafers=form.cleaned_data["wafers"],
                 start=form.range.start, end=form.range.end,
             )  # fmt: skip
             context |= {
@@ -119,14 +126,17 @@ def _show_module(
 def order_service(request: HttpRequest, code: str) -> HttpResponse:
     """An offer's button: book every step, or say why not beside other offers."""
     module = module_of(request, code)
-    form = WishForm(request.POST, user=person(request), module=module)
+    actor, who = person(request), booker(request)
+    form = WishForm(request.POST, user=who, module=module)
     steps = wished(request)
     if steps is None or not form.is_valid():
         messages.error(request, _("This combination could not be read; choose it again."))
         return redirect("service", code=code)
     try:
         placed = ordering.order(
-            actor=person(request),
+            actor=actor,
+            on_behalf_of=None if who == actor else who,
+            override=overriding(request),
             module=module,
             wafers=form.cleaned_data["wafers"],
             steps=steps,

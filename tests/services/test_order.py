@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.test import Client
 from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from testbed.booking.change import change
 from testbed.booking.hold import hold
 from testbed.booking.models import Booking, BookingState, Bundle
+from testbed.booking.override import Override
 from testbed.booking.route_place import cancel_route, chosen
 from testbed.booking.target import Target
 from testbed.people.models import User
 from testbed.refusals import Refusal
-from testbed.services.models import Module, Order, OrderState
+from testbed.services.models import GONE, Module, Order, OrderState
 from testbed.services.modules import save_module
-from testbed.services.order import find_offers, finish, order
+from testbed.services.order import complete, find_offers, finish, order
 from testbed.services.promise import Standing, record_of, shown
 from testbed.tools.models import Tool
-from tests.booking.conftest import tomorrow
+from tests.booking.conftest import setting, tomorrow
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
@@ -244,3 +249,116 @@ def test_the_api(alice: User, charlie: User, technician: User, api: Api, module:
         answer = client.post("/api/v1/services/arf/offers/", bad, format="json")
         assert answer.status_code == 400
     assert client.post("/api/v1/services/none/offers/", {"wafers": 5}).status_code == 404
+
+
+class TestAtTheDesk:
+    """Staff order for a company's engineer, with a rule aside where it must be."""
+
+    def asked(self, module: Module, alice: User) -> dict[str, Any]:
+        found = chosen(offers(alice, module)[0].combination)
+        return {"module": module, "wafers": 5, "steps": found, "on_behalf_of": alice}
+
+    def test_on_behalf_and_with_a_rule_aside(
+        self, alice: User, administrator: User, module: Module
+    ) -> None:
+        asked = self.asked(module, alice)
+        setting("maximum_length", minutes=1)
+        with pytest.raises(Refusal, match="rules_broken|maximum_length"):
+            order(actor=administrator, **asked)
+        given = Override(frozenset({"maximum_length"}), "agreed beforehand")
+        placed = order(actor=administrator, **asked, override=given)
+        assert (placed.ordered_by, placed.company) == (alice, alice.company)
+        steps = Booking.objects.filter(bundle=placed.bundle)
+        assert {(one.placed_by, tuple(one.overridden)) for one in steps} == {
+            (administrator, ("maximum_length",))
+        }
+        with pytest.raises(Refusal, match="not_allowed"):
+            order(actor=alice, **asked)
+
+    def test_on_the_page(
+        self, alice: User, administrator: User, module: Module, sign_in: SignIn
+    ) -> None:
+        client, address = sign_in(administrator), f"/services/{module.code}/"
+        asked = {"for": str(alice.pk), "wafers": "5"}
+        asked |= {"at": tomorrow(8).strftime("%Y-%m-%dT%H:%M")}
+        page = client.get(address, asked)
+        assert (page.context["behalf"], page.context["may_book"]) == (alice, True)
+        setting("maximum_length", minutes=1)
+        sent = asked | {"steps": page.context["exact"]["wish"]}
+        refused = client.post(f"{address}order/", sent)
+        assert refused.status_code == 422
+        assert [one["code"] for one in refused.context["yielding"]] == ["maximum_length"]
+        sent |= {"override": "maximum_length", "override_reason": "agreed beforehand"}
+        assert client.post(f"{address}order/", sent).status_code == 302
+        assert Order.objects.get().ordered_by == alice
+
+
+# -- an order's own life ---------------------------------------------------------------------------
+LEAVING = (
+    BookingState.CANCELLED, BookingState.REFUSED, BookingState.EXPIRED, BookingState.DISPLACED,
+)  # fmt: skip
+
+
+def stored(placed: Order) -> str:
+    placed.refresh_from_db()
+    return str(placed.state)
+
+
+@given(
+    events=st.lists(
+        st.tuples(st.integers(0, 1), st.sampled_from([*LEAVING, BookingState.CONFIRMED, "done"])),
+        max_size=6,
+    )
+)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_stored_state_is_always_the_bundles(
+    alice: User, module: Module, events: list[tuple[int, str]]
+) -> None:
+    """Whatever becomes of its steps, in whatever order, and whoever says so."""
+    with transaction.atomic():
+        placed = ordered(alice, module)
+        pks = list(placed.bundle.bookings.order_by("position").values_list("pk", flat=True))
+        finished = False
+        for number, event in events:
+            if event == "done":
+                with contextlib.suppress(Refusal, DatabaseError), transaction.atomic():
+                    finished = complete(order=placed, at=timezone.now()) or finished
+            else:
+                with contextlib.suppress(DatabaseError), transaction.atomic():
+                    Booking.objects.filter(pk=pks[number]).update(state=event)
+            left = Booking.objects.filter(pk__in=pks).exclude(state__in=GONE).exists()
+            expected = (
+                OrderState.FINISHED if finished
+                else OrderState.OPEN if left
+                else OrderState.CANCELLED
+            )  # fmt: skip
+            assert stored(placed) == expected
+            [row] = shown([placed], timezone.now())
+            assert (row.standing == Standing.CANCELLED) == (expected == OrderState.CANCELLED)
+        transaction.set_rollback(True)
+
+
+def test_a_cancelled_chain_cancels_its_order_at_once(
+    alice: User, technician: User, module: Module
+) -> None:
+    placed = ordered(alice, module)
+    cancel_route(actor=alice, bundle=placed.bundle)
+    assert stored(placed) == OrderState.CANCELLED
+    with pytest.raises(Refusal, match="over"):
+        finish(actor=technician, order=placed)
+    assert not complete(order=placed, at=timezone.now())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [({"state": OrderState.CANCELLED}, "order_state_is_the_bundles"), ({"state": "nothing"}, "")],
+)
+def test_the_database_lets_no_state_disagree(
+    alice: User, module: Module, wrong: dict[str, str], says: str
+) -> None:
+    placed = ordered(alice, module)
+    with pytest.raises(DatabaseError, match=says), transaction.atomic():
+        Order.objects.filter(pk=placed.pk).update(**wrong)
+    cancel_route(actor=alice, bundle=placed.bundle)
+    with pytest.raises(DatabaseError, match="Invalid transition"), transaction.atomic():
+        Order.objects.filter(pk=placed.pk).update(state=OrderState.OPEN)
