@@ -31,7 +31,7 @@ GRID_NM = 0.35
 HEATING_PPM = 0.30
 """Magnification of a saturated lens that its own model does not take away."""
 SLIT_NM = 0.8
-"""Third-order error at the ends of the slit."""
+"""Third-order term of the slit; less its slope, 0.32 nm are left at the ends."""
 DEFECTS_PER_FIELD = 0.05
 EDGE_FACTOR = 3.0
 """The meniscus loses droplets where it crosses the edge of the wafer."""

@@ -1,0 +1,1 @@
+"""The film tool: measures film and resist thickness."""

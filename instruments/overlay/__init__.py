@@ -1,0 +1,1 @@
+"""The overlay tool: measures how far a layer lies off the one below."""

@@ -1,0 +1,1 @@
+"""The particle inspector: counts and sizes what should not lie on a wafer."""

@@ -1,0 +1,1 @@
+"""The prober with its source-measure unit: measures test structures, die by die."""

@@ -1,0 +1,109 @@
+"""Driver of the prober and its SMU; the command set is in `manual.md` beside this file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from instruments.driver import RECIPE, Action, Choice, Identity, Ramp, Reading, Setting, Trace
+from instruments.errors import Garbled
+from instruments.site_tool import SiteTool
+
+IN_COMPLIANCE = 8
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One reading of the SMU: volts, amperes, and whether a compliance limited the source."""
+
+    volts: float
+    amperes: float
+    is_limited: bool
+
+
+class Prober(SiteTool):
+    """Prober with a source-measure unit: current-voltage curves of test structures, die by die."""
+
+    identity: ClassVar[Identity] = Identity(r"SIMFAB,PROBER-")
+    columns: ClassVar[int] = 8
+
+    device = Choice(
+        "PRB:DEV", ("DIOD", "RES"), kind=RECIPE, doc="Test structure: a diode or a line's resistor."
+    )
+    dies = Choice(
+        "PRB:DIES", ("FULL", "HALF", "CENT"), kind=RECIPE,
+        doc="Every die, every other one, or the centre.",
+    )  # fmt: skip
+    sweep_start = Setting(
+        "SWE:STAR", unit="V", low=-20, high=20, kind=RECIPE, verify=1e-6,
+        doc="First voltage of the sweep.",
+    )  # fmt: skip
+    sweep_stop = Setting(
+        "SWE:STOP", unit="V", low=-20, high=20, kind=RECIPE, verify=1e-6,
+        doc="Last voltage of the sweep.",
+    )  # fmt: skip
+    sweep_points = Setting(
+        "SWE:POIN", unit="points", low=2, high=201, kind=RECIPE, verify=0, whole=True,
+        doc="Points of the sweep, ends included.",
+    )  # fmt: skip
+    sweep_compliance = Setting(
+        "SWE:COMP", unit="A", low=1e-9, high=0.1, kind=RECIPE, verify=1e-9,
+        doc="Current that no point of the sweep exceeds.",
+    )  # fmt: skip
+    sweep_nplc = Setting(
+        "SWE:NPLC", unit="PLC", low=0.01, high=10, kind=RECIPE, verify=1e-6,
+        doc="Integration time of a point, in cycles of the power line.",
+    )  # fmt: skip
+
+    needles = Choice("PRB:CONT", ("UP", "DOWN"), doc="Needles, moved by hand.")
+    unload = Action("PRB:UNL", doc="Return the wafer that was loaded by hand.")
+    source_function = Choice("SOUR:FUNC", ("VOLT", "CURR"), doc="What the SMU sources.")
+    source_voltage = Setting(
+        "SOUR:VOLT", unit="V", low=-20, high=20, verify=1e-6,
+        ramp=Ramp(step=0.5, every_s=0.002), doc="Level of the voltage source.",
+    )  # fmt: skip
+    source_current = Setting(
+        "SOUR:CURR", unit="A", low=-0.1, high=0.1, verify=1e-9,
+        ramp=Ramp(step=0.01, every_s=0.002), doc="Level of the current source.",
+    )  # fmt: skip
+    compliance_current = Setting(
+        "SENS:CURR:PROT", unit="A", low=1e-9, high=0.1, verify=1e-9,
+        doc="Current that the voltage source does not exceed.",
+    )  # fmt: skip
+    compliance_voltage = Setting(
+        "SENS:VOLT:PROT", unit="V", low=0.2, high=20, verify=1e-6,
+        doc="Voltage that the current source does not exceed.",
+    )  # fmt: skip
+    nplc = Setting(
+        "SENS:CURR:NPLC", unit="PLC", low=0.01, high=10, verify=1e-6,
+        doc="Integration time by hand, in cycles of the power line.",
+    )  # fmt: skip
+    output = Choice("OUTP", ("0", "1"), doc="Output of the SMU, 1 is on.")
+    current_tripped = Reading(
+        "SENS:CURR:PROT:TRIP?", doc="1 while the current compliance limits the source."
+    )
+    voltage_tripped = Reading(
+        "SENS:VOLT:PROT:TRIP?", doc="1 while the voltage compliance limits the source."
+    )
+
+    voltage_trace = Trace("TRAC:DATA?", "VOLT", unit="V", doc="Voltages of a job, die after die.")
+    current_trace = Trace("TRAC:DATA?", "CURR", unit="A", doc="Currents of a job, die after die.")
+
+    def load(self, slot: int) -> None:
+        """Take the wafer of `slot` onto the chuck, by hand."""
+        self.link.command(f"PRB:LOAD {slot:d}")
+
+    def move_to(self, column: int, row: int) -> None:
+        """Bring a die under the needles, which must be up."""
+        self.link.command(f"PRB:MOVE {column:d},{row:d}")
+
+    def measure(self) -> Measured:
+        """One reading with the present source; the output must be on."""
+        self.link.command("FORM:ELEM VOLT,CURR,STAT")
+        parts = self.link.ask("READ?").split(",")
+        try:
+            volts, amperes, status = (float(part) for part in parts[:3])
+        except ValueError as error:
+            self.link.distrust()
+            raise Garbled(f"READ? answered {parts}") from error
+        return Measured(volts, amperes, bool(int(status) & IN_COMPLIANCE))
