@@ -23,7 +23,7 @@ HISTORY = 20
 def tools(request: HttpRequest) -> HttpResponse:
     """A card a tool; `?area=` narrows to one bay."""
     area = request.GET.get("area", "")
-    found = Tool.objects.visible_to(request.user).with_state().select_related("cell")
+    found = Tool.objects.visible_to(request.user).with_state().select_related("cell", "pulse")
     if area in Area.values:
         found = found.filter(area=area)
     return render(
@@ -38,7 +38,8 @@ def tools(request: HttpRequest) -> HttpResponse:
 def tool(request: HttpRequest, code: str) -> HttpResponse:
     """One tool: state first, then what it is, then its latest states."""
     found = get_object_or_404(
-        Tool.objects.visible_to(request.user).with_state().select_related("cell"), code=code
+        Tool.objects.visible_to(request.user).with_state().select_related("cell", "pulse"),
+        code=code,
     )
     spans = StateSpan.objects.visible_to(request.user).filter(tool=found)
     return render(

@@ -14,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
+from testbed.tools.models import Pulse
+
 
 class Part(NamedTuple):
     """One part of the service: what it is called, what it does, and how to ask it."""
@@ -40,10 +42,18 @@ def broker_answers() -> bool:
     return True
 
 
+def tools_answer() -> bool:
+    try:
+        return not Pulse.objects.filter(misses__gt=0).exclude(tool__visa_resource="").exists()
+    except DatabaseError:
+        return False
+
+
 PARTS = (
     Part(_("Web"), _("makes these pages"), lambda: True),
     Part(_("Database"), _("holds bookings, runs and results"), database_answers),
     Part(_("Message broker"), _("wakes the workers and carries live updates"), broker_answers),
+    Part(_("Tools"), _("answer when they are asked while idle"), tools_answer),
 )
 
 

@@ -80,6 +80,8 @@ def state_reason(reason: str) -> str:
         "emergency stop cleared": _("emergency stop cleared"),
         "demo facility opened": _("demo facility opened"),
         "run held": _("run held"),
+        "no answer": _("does not answer when asked"),
+        "answers again": _("answers again"),
     }.get(reason, reason)
 
 
