@@ -106,8 +106,15 @@ TIMEOUTS_MS = {
     "statement_timeout": env.int("TESTBED_STATEMENT_TIMEOUT_MS", 15_000),
     "idle_in_transaction_session_timeout": env.int("TESTBED_IDLE_IN_TRANSACTION_MS", 10_000),
 }
+SESSION_SETTINGS = {
+    **TIMEOUTS_MS,
+    # What is prepared is planned once a connection: their values never change which index is best.
+    "plan_cache_mode": "force_generic_plan",
+    # Compiling a plan to machine code takes longer than any of our statements.
+    "jit": "off",
+}
 DATABASES["default"]["OPTIONS"] = {
-    "options": " ".join(f"-c {name}={value}" for name, value in TIMEOUTS_MS.items()),
+    "options": " ".join(f"-c {name}={value}" for name, value in SESSION_SETTINGS.items()),
     # Of `testbed.compiled` alone: Django's own cursors never prepare.
     "prepare_threshold": 0,
     **({"pool": {"min_size": 1, "max_size": 16, "timeout": 10}} if WEB_POOL else {}),
