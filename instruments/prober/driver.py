@@ -80,10 +80,10 @@ class Prober(SiteTool):
     )  # fmt: skip
     output = Choice("OUTP", ("0", "1"), doc="Output of the SMU, 1 is on.")
     current_tripped = Reading(
-        "SENS:CURR:PROT:TRIP?", doc="1 while the current compliance limits the source."
+        "SENS:CURR:PROT:TRIP?", doc="Whether the current compliance limits the source, 1 for yes."
     )
     voltage_tripped = Reading(
-        "SENS:VOLT:PROT:TRIP?", doc="1 while the voltage compliance limits the source."
+        "SENS:VOLT:PROT:TRIP?", doc="Whether the voltage compliance limits the source, 1 for yes."
     )
 
     voltage_trace = Trace("TRAC:DATA?", "VOLT", unit="V", doc="Voltages of a job, die after die.")

@@ -17,7 +17,8 @@ from tests.instruments.conftest import KINDS, Fab
 
 UNITS = {
     "", "nm", "mJ/cm²", "rows", "columns", "°C", "pulses", "rpm", "s", "V", "pC", "pA", "Pa",
-    "a.u.",
+    "a.u.", "sccm", "mTorr", "Torr", "%", "W", "°", "Ω", "wafers", "nm/s", "kPa", "mL/min", "A",
+    "MΩ·cm", "mm", "mW", "h", "spectra", "points", "PLC",
 }  # fmt: skip
 ROWS = [pytest.param(kind, row, id=f"{kind}-{row.name}")
         for kind in TOOLS for row in TOOLS[kind].driver.parameters()]  # fmt: skip
