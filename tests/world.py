@@ -50,7 +50,17 @@ from testbed.runs.states import RunState
 from testbed.runs.store import keep
 from testbed.services.models import Module, Order
 from testbed.services.order import price_of
-from testbed.tools.models import Capability, Qualification, Tool
+from testbed.tools.models import (
+    Capability,
+    Clean,
+    Course,
+    Loading,
+    Qualification,
+    Supply,
+    SupplyKind,
+    Tool,
+    Training,
+)
 from testbed.waiting.models import Offer, Watch, Wish, WishState
 
 CD_RECIPE = {"target_nm": 40.0, "landing_v": 500.0, "dose_pc": 10.0, "fields": "full"}
@@ -116,6 +126,12 @@ class World:
             "finish_order": self.order,
             "service": self.order.module,
             "bundle": self.bundle,
+            "course": Course(code="fire"),
+            "training": Training(pk=1),
+            "loading": Loading(pk=1),
+            "clean_lot": self.lot,
+            "clean": Clean(code="rca"),
+            "supply": Supply.objects.first(),
             "capability": self.capability,
             "recipe": self.recipe,
             "answer_question": self.question,
@@ -282,6 +298,7 @@ def world(alice: User, technician: User, process_engineer: User, cd_sem: Tool) -
     RunWafer.objects.create(run=run, wafer=wafer)
     step = Step.objects.create(
         run=run,
+        tool=cd_sem,
         seq=1,
         kind="measure",
         title="Measure",
@@ -296,6 +313,9 @@ def world(alice: User, technician: User, process_engineer: User, cd_sem: Tool) -
     calendar, _token = issue(actor=alice, kind=FeedKind.MINE)
     wish, offer, watch = make_wish(alice, cd_sem, held)
     [notice] = tell(to=[alice], kind="booking_placed", subject="B", sentences=["B"])
+    Supply.objects.create(
+        code="own-40", name_ko="L40", name_en="L40", kind=SupplyKind.RETICLE, company=alice.company
+    )
     Qualification.objects.create(user=alice, tool=cd_sem, granted_at=timezone.now())
     question = Question.objects.create(
         booking=booking, asked_by=process_engineer, text="Which resist is on them?"

@@ -11,6 +11,7 @@ from rest_framework import generics, serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from testbed.material import clean_api
 from testbed.material.check_in import check_in
 from testbed.material.hand_back import hand_back
 from testbed.material.models import SLOTS, Carrier, Lot, Wafer
@@ -142,4 +143,5 @@ urlpatterns = [
     path("lots/<slug:code>/check-in/", LotCheckIn.as_view(), name="api_lot_check_in"),
     path("lots/<slug:code>/hand-back/", LotHandBack.as_view(), name="api_lot_hand_back"),
     path("carriers/", CarrierList.as_view(), name="api_carriers"),
+    *clean_api.urlpatterns,
 ]

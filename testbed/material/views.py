@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from testbed.material.check_in import check_in
 from testbed.material.hand_back import hand_back
-from testbed.material.models import SLOTS, Carrier, Lot
+from testbed.material.models import SLOTS, Carrier, CertifiedClean, Lot
 from testbed.material.register import register
 from testbed.people.models import Company
 from testbed.people.permissions import demand, may
@@ -89,6 +89,10 @@ def lot(request: HttpRequest, code: str) -> HttpResponse:
             "lot": found,
             "slots": [(slot, wafers.get(slot)) for slot in range(SLOTS, 0, -1)],
             "wafer_count": len(wafers),
+            "certificates": CertifiedClean.objects.filter(wafer__lot=found).select_related(
+                "kind", "tool", "wafer__lot", "cleaned_by"
+            ),
+            "may_certify": may(request.user, "certify_clean") and found.state == "checked_in",
             "carriers": Carrier.objects.visible_to(request.user).open_to(found),
             "may_check_in": may(request.user, "check_in_lot") and found.state == "registered",
             "may_hand_back": may(request.user, "check_in_lot") and found.state == "checked_in",

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from testbed.people.visitor import person
-from testbed.tools import qualification_api, states
+from testbed.tools import qualification_api, states, supply_api, training_api
 from testbed.tools.models import Area, E10State, Tool
 
 if TYPE_CHECKING:
@@ -37,6 +37,14 @@ class ToolSerializer(serializers.ModelSerializer[Tool]):
     closes_at = WallClockField(help_text="KST")
     state = serializers.ChoiceField(choices=E10State.choices, allow_null=True)
     state_since = serializers.DateTimeField(allow_null=True)
+    answered_at = serializers.DateTimeField(
+        source="pulse.answered_at", default=None, allow_null=True,
+        help_text="when it last answered, asked while idle",
+    )  # fmt: skip
+    silent_since = serializers.DateTimeField(
+        source="pulse.silent_since", default=None, allow_null=True,
+        help_text="since when it does not answer; null when it does",
+    )  # fmt: skip
 
     class Meta:
         model = Tool
@@ -44,12 +52,13 @@ class ToolSerializer(serializers.ModelSerializer[Tool]):
             "code", "name_ko", "name_en", "kind", "area", "cell", "contamination_class",
             "rate_won_per_hour", "opens_at", "closes_at", "works_weekends", "registration_number",
             "is_simulated", "is_bookable", "emergency_stop_at", "state", "state_since",
+            "answered_at", "silent_since",
         )  # fmt: skip
         read_only_fields = fields
 
 
 def _tools(request: Request) -> ToolQuerySet:
-    return Tool.objects.visible_to(request.user).with_state().select_related("cell")
+    return Tool.objects.visible_to(request.user).with_state().select_related("cell", "pulse")
 
 
 class ToolsWanted(serializers.Serializer[Any]):
@@ -121,6 +130,8 @@ class ClearEmergencyStop(_ToolVerb):
 
 urlpatterns = [
     *qualification_api.urlpatterns,
+    *training_api.urlpatterns,
+    *supply_api.urlpatterns,
     path("tools/", ToolList.as_view(), name="api_tools"),
     path("tools/<slug:code>/", ToolDetail.as_view(), name="api_tool"),
     path(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -20,6 +21,8 @@ from testbed.transactions import in_transaction
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
+
+    from django.db.models import QuerySet
 
     from testbed.tools.querysets import TrainingQuerySet
 
@@ -135,3 +138,9 @@ def _note(actor: User, action: str, held: Training, reason: str = "") -> None:
         trainer=held.trainer,
         reason=reason,
     )
+
+
+def asked_on(tool_code: str) -> QuerySet[Course]:
+    """The courses that a tool asks for by itself or by its area; none for an unknown code."""
+    areas = Tool.objects.filter(code=tool_code).values("area")
+    return Course.objects.filter(Q(tools__code=tool_code) | Q(area__in=areas)).distinct()

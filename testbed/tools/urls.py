@@ -1,6 +1,6 @@
 from django.urls import URLPattern, URLResolver, path
 
-from testbed.tools import qualification_views, views
+from testbed.tools import qualification_views, supply_views, training_views, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("qualifications/", qualification_views.qualifications, name="qualifications"),
@@ -19,6 +19,18 @@ urlpatterns: list[URLPattern | URLResolver] = [
         qualification_views.withdraw_qualification,
         name="withdraw_qualification",
     ),
+    path("trainings/", training_views.trainings, name="trainings"),
+    path(
+        "trainings/<int:pk>/withdraw/", training_views.withdraw_training, name="withdraw_training"
+    ),
+    path("courses/", training_views.courses, name="courses"),
+    path("courses/<slug:code>/", training_views.course, name="course"),
+    path("supplies/", supply_views.supplies, name="supplies"),
+    path("supplies/<slug:code>/", supply_views.supply, name="supply"),
+    path("loadings/", supply_views.load_tool, name="load_tool"),
+    path("loadings/<int:pk>/unload/", supply_views.unload_tool, name="end_loading"),
+    path("capabilities/", supply_views.capabilities, name="capabilities"),
+    path("capabilities/<slug:code>/", supply_views.capability, name="capability"),
     path("tools/", views.tools, name="tools"),
     path("tools/<slug:code>/", views.tool, name="tool"),
     path("tools/<slug:code>/emergency-stop/", views.emergency_stop, name="tool_stop"),

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, ProgrammingError, transaction
+from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rest_framework.test import APIClient
 
 from testbed.material.certify import certify_carrier, certify_wafers, clean_by_run
 from testbed.material.check_in import check_in
@@ -24,6 +26,7 @@ from tests.conftest import make_tool
 from tests.world import World
 
 C = ContaminationClass
+CLASSES = {"from_class": 3, "to_class": 0}
 PROTOCOL = "TXRF 2026-117: Cu below 1e10 atoms/cm²"
 
 
@@ -206,3 +209,52 @@ def _do(what: str, value: int, wafer: Wafer, by: User, tool: Tool, kinds: dict[s
         clean_by_run(actor=by, tool=tool, wafers=[wafer], run_id=1, certificate="R00001")
     else:
         certify_wafers(actor=by, kind=kinds[what], tool=tool, wafers=[wafer], certificate=PROTOCOL)
+
+
+def test_the_pages(
+    sign_in: Callable[[User], Client], lot: Lot, technician: User, process_engineer: User,
+    charlie: User, alice: User, bench: Tool,
+) -> None:  # fmt: skip
+    kind = {
+        "code": "rca", "name_ko": "RCA", "name_en": "RCA", "tool_kind": "clean",
+        "from_class": 3, "to_class": 0, "cost_won": 1000,
+    }  # fmt: skip
+    staff = sign_in(process_engineer)
+    assert staff.post("/cleans/", kind | {"to_class": 3}).status_code == 422
+    assert staff.post("/cleans/", kind).status_code == 302
+    assert staff.post("/cleans/rca/", kind | {"cost_won": 2000}).status_code == 302
+    assert Clean.objects.get().cost_won == 2000
+    client = sign_in(technician)
+    path = f"/lots/{lot.code}/clean/"
+    form = {"kind": "rca", "tool": "clean-1", "certificate": PROTOCOL, "slots": [1, 2]}
+    assert client.get(path).context["form"].fields["slots"].initial == [1, 2]
+    assert client.post(path, form | {"slots": []}).status_code == 422
+    assert client.post(path, form).status_code == 302
+    assert client.post(path, form).status_code == 409
+    assert PROTOCOL in sign_in(alice).get(f"/lots/{lot.code}/").content.decode()
+    assert PROTOCOL in sign_in(alice).get("/cleans/").content.decode()
+    assert PROTOCOL not in sign_in(charlie).get("/cleans/").content.decode()
+    Carrier.objects.create(code="FOUP-93", contamination_class=C.BEOL)
+    carrier = form | {"carrier": "FOUP-93"}
+    assert client.post("/cleans/carrier/certify/", carrier).status_code == 302
+    assert client.post("/cleans/carrier/certify/", carrier).status_code == 422
+
+
+def test_the_api(
+    api: Callable[[User], APIClient], lot: Lot, technician: User, alice: User, charlie: User,
+    process_engineer: User, bench: Tool,
+) -> None:  # fmt: skip
+    terms = {"name_ko": "RCA", "name_en": "RCA", "tool_kind": "clean", "cost_won": 1000}
+    put = api(process_engineer).put("/api/v1/cleans/rca/", terms | CLASSES, format="json")
+    assert (put.status_code, put.json()["from_class"]) == (200, 3)
+    client = api(technician)
+    said = {"clean": "rca", "tool": "clean-1", "certificate": PROTOCOL, "lot": lot.code}
+    made = client.post("/api/v1/certified-cleans/", said | {"slots": [1]}, format="json")
+    assert (made.status_code, len(made.json())) == (201, 1), made.json()
+    both = client.post("/api/v1/certified-cleans/", said | {"carrier": "FOUP-91"}, format="json")
+    assert (both.status_code, list(both.json()["fields"])) == (400, ["lot"])
+    carrier = Carrier.objects.create(code="FOUP-92", contamination_class=C.BEOL)
+    said = said | {"lot": None, "carrier": carrier.code}
+    assert client.post("/api/v1/certified-cleans/", said, format="json").status_code == 201
+    seen = [api(who).get("/api/v1/certified-cleans/").json()["count"] for who in (alice, charlie)]
+    assert seen == [1, 0]
