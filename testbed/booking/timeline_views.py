@@ -30,6 +30,7 @@ from testbed.booking.timeline_html import GROUPS, Group, Sheet, groups
 from testbed.people.permissions import demand, may
 from testbed.people.visitor import person
 from testbed.refusals import Refusal
+from testbed.tools.models import Area, Tool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from testbed.booking.rules import Broken
     from testbed.booking.slots import Slot
     from testbed.booking.target import Target
+    from testbed.people.models import User
 
 VIEWS = ("grid", "list")
 # A claim's kinds in the order of the legend; staff see no "busy", for they see whose it is.
@@ -96,7 +98,10 @@ def timeline_page(request: HttpRequest) -> HttpResponse:
     tag = _tag(request, news, now) if is_part and news is not None else ""
     if tag and request.headers.get("If-None-Match") == tag:
         return HttpResponse(status=304, headers={"ETag": tag})
-    context = _context(request, Asked.of(request, now), now) | {"news": news or ""}
+    asked = Asked.of(request, now)
+    context = _context(request, asked, now) | {"news": news or ""}
+    if not is_part:
+        context["choice"] = _choice(person(request), asked, context["tools"])
     template = "booking/timeline_grid.html" if is_part else "booking/timeline.html"
     answer = render(request, template, context)
     answer["Cache-Control"] = "private, no-cache"
@@ -128,6 +133,7 @@ def _context(request: HttpRequest, asked: Asked, now: datetime) -> dict[str, Any
     resting = holidays(rows)
     return {
         "asked": asked,
+        "tools": [row.tool for row in rows],
         "frame": frame,
         "groups": shown,
         "days": [(mark, resting.get(mark.day, "")) for mark in grid.day_marks(frame)],
@@ -137,6 +143,22 @@ def _context(request: HttpRequest, asked: Asked, now: datetime) -> dict[str, Any
         "now_column": grid.now_column(now, frame),
         "may_book": sheet.may_book,
     } | _controls(asked, viewer.is_staff_member, grid.today_in_korea(now))
+
+
+def _choice(viewer: User, asked: Asked, shown: Sequence[Tool]) -> list[dict[str, Any]]:
+    """The tools to choose from, by area, and each area's address (a query once some are chosen)."""
+    tools = shown if not asked.codes else list(Tool.objects.visible_to(viewer))
+    by_area: dict[str, list[Tool]] = {}
+    for tool in tools:
+        by_area.setdefault(tool.area, []).append(tool)
+    return [
+        {
+            "name": Area(area).label,
+            "tools": found,
+            "only": asked.query(tool=[tool.code for tool in found]),
+        }
+        for area, found in by_area.items()
+    ]
 
 
 def _to(asked: Asked, part: str, key: str, today: date) -> dict[str, str]:

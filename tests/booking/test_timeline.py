@@ -46,6 +46,29 @@ def rows_of(viewer: User) -> Any:
     return timeline(viewer=viewer, start=tomorrow(0), days=1, now=timezone.now())
 
 
+class TestChoosingTools:
+    """A form of boxes, so that it works without a script; areas are links."""
+
+    def test_the_form_keeps_the_rest_of_the_address(
+        self, alice: User, sign_in: SignIn, track: Tool, cd_sem: Tool
+    ) -> None:
+        page = see(sign_in(alice), tool=["track"])
+        assert 'value="track" id="pick-track" checked' in page
+        assert 'value="cd_sem" id="pick-cd_sem">' in page
+        for name, value in (query() | {"group": "area", "view": "grid"}).items():
+            assert f'<input type="hidden" name="{name}" value="{value}">' in page
+
+    def test_an_area_is_one_link_away(
+        self, alice: User, sign_in: SignIn, track: Tool, cd_sem: Tool
+    ) -> None:
+        client = sign_in(alice)
+        first = client.get("/book/timeline/", query())
+        only = {one["tools"][0].code: one["only"] for one in first.context["choice"]}
+        shown = client.get(f"/book/timeline/{only['cd_sem']}")
+        assert [tool.code for tool in shown.context["tools"]] == ["cd_sem"]
+        assert "choice" not in client.get("/book/timeline/", query(part="grid")).context
+
+
 class TestWhatIsShown:
     def test_groups_by_area_by_cell_or_not(
         self, sign_in: SignIn, alice: User, cd_sem: Tool, track: Tool, scanner: Tool
