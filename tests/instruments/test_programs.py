@@ -39,7 +39,19 @@ from tests.instruments.conftest import (
     with_tokens,
 )
 
-RECIPES: dict[str, dict[str, Any]] = {"scanner": FEM, "track": COAT, "cd_sem": MEASURE}
+RECIPES: dict[str, dict[str, Any]] = {
+    "scanner": FEM,
+    "track": COAT,
+    "cd_sem": MEASURE,
+    "overlay": {"wavelength_nm": 550.0},
+    "film": {"target_nm": 100.0, "averages": 1},
+    "particles": {"smallest_nm": 40.0},
+    "prober": {"points": 11},
+    "etcher": {"film": "oxide", "over_etch_pct": 20.0},
+    "cvd": {"film": "oxide", "time_s": 60.0, "temperature_c": 400.0},
+    "cmp": {"time_s": 30.0, "down_force_kpa": 20.0},
+    "clean": {"chemistry": "rca", "time_s": 240.0},
+}
 SLOW = 8.0
 
 
@@ -327,7 +339,15 @@ def other(recipe: dict[str, Any]) -> dict[str, Any]:
     more = {
         "reticle": {"na": 1.2},
         "operation": {"thickness_nm": 95.0},
+        "wavelength_nm": {"wavelength_nm": 600.0},
+        "averages": {"averages": 2},
+        "smallest_nm": {"smallest_nm": 60.0},
+        "points": {"points": 21},
         "target_nm": {"dose_pc": 12.0},
+        "over_etch_pct": {"over_etch_pct": 30.0},
+        "temperature_c": {"temperature_c": 420.0},
+        "down_force_kpa": {"down_force_kpa": 25.0},
+        "chemistry": {"chemistry": "sc1"},
     }
     return recipe | next(change for key, change in more.items() if key in recipe)
 
