@@ -16,7 +16,6 @@ from testbed.process.models import Route
 from testbed.services.querysets import ModuleQuerySet
 from testbed.tools.models import Named
 
-
 # A step in one of these takes no part in its order any more, and never will again.
 GONE = (
     BookingState.CANCELLED,
@@ -131,7 +130,7 @@ class Order(models.Model):
             pgtrigger.Trigger(
                 name="state_is_the_bundles",
                 when=pgtrigger.Before,
-                operation=pgtrigger.Insert | pgtrigger.UpdateOf("state"),  # type: ignore[no-untyped-call]
+                operation=pgtrigger.UpdateOf("state"),  # type: ignore[no-untyped-call]
                 func=f"""
                     IF (NEW.state = 'cancelled') = EXISTS (
                         SELECT FROM booking_booking
