@@ -43,6 +43,8 @@ class StepOrder:
     token: str = ""
     slot: int | None = None
     wafer_id: str | None = None
+    tool_kind: str = ""
+    """Which tool does it, in a plan for several; empty: the only one."""
 
 
 @dataclass(frozen=True)
@@ -126,14 +128,26 @@ class RecipeProblem:
     sentence_ko: str
 
 
-class Program(Protocol):
-    """How one kind of tool carries out a recipe."""
+class Planner(Protocol):
+    """How one kind of recipe becomes steps, on one tool or on several together."""
 
     def plan(
         self, recipe: Mapping[str, Any], wafers: Sequence[WaferOrder], carrier_id: str
     ) -> list[StepOrder]:
         """The steps of the whole run, in order; raises `ValueError` for a bad recipe."""
         ...
+
+    def problems(self, recipe: Mapping[str, Any]) -> list[RecipeProblem]:
+        """Everything wrong with the recipe; empty when it may be planned."""
+        ...
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the recipe."""
+        ...
+
+
+class Program(Planner, Protocol):
+    """How one kind of tool carries out a recipe."""
 
     def begin(self, tool: ScpiTool, order: StepOrder) -> Outcome:
         """Start the step; a step already begun under the same token is picked up."""
@@ -145,12 +159,4 @@ class Program(Protocol):
 
     def reconcile(self, tool: ScpiTool, order: StepOrder) -> Outcome:
         """After an unknown outcome: what the tool says about the step's token; reads only."""
-        ...
-
-    def problems(self, recipe: Mapping[str, Any]) -> list[RecipeProblem]:
-        """Everything wrong with the recipe; empty when it may be planned."""
-        ...
-
-    def schema(self) -> dict[str, Any]:
-        """JSON Schema of the recipe."""
         ...

@@ -14,6 +14,7 @@ from testbed.outages.querysets import (
     OccurrenceQuerySet,
     OutageQuerySet,
     RebookingQuerySet,
+    SupplyFailureQuerySet,
     UtilityQuerySet,
 )
 from testbed.people.models import User
@@ -45,11 +46,55 @@ class Utility(Named):
     """What the building supplies to several tools: DI water, exhaust, chilled water, power."""
 
     tools = models.ManyToManyField(Tool, blank=True, related_name="utilities")
+    settle_s = models.PositiveIntegerField(
+        default=300, help_text="seconds from its return until paused runs go on"
+    )
 
     objects = UtilityQuerySet.as_manager()
 
     class Meta:
         ordering = ("code",)
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=models.Q(settle_s__lte=86_400),
+                name="utility_settles_within_a_day",
+                violation_error_message=_("A supply settles within a day."),
+            ),
+        ]
+
+
+class SupplyFailure(models.Model):
+    """A supply is down right now, as a person or the building's own alarm reported it.
+
+    It closes no time of a timetable (an outage does); tools at work pause before their next step.
+    """
+
+    utility = models.ForeignKey(Utility, on_delete=models.PROTECT, related_name="failures")
+    reason = models.CharField(max_length=120, blank=True)
+    began_at = models.DateTimeField()
+    reported_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    objects = SupplyFailureQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-pk",)
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["utility"], condition=models.Q(ended_at=None), name="supply_fails_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(ended_at=None, ended_by=None)
+                | models.Q(ended_at__gte=models.F("began_at"), ended_by__isnull=False),
+                name="supply_failure_ends_after_start",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.utility_id} {self.began_at:%Y-%m-%d %H:%M}"
 
 
 class Outage(models.Model):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         Outage,
         OutageOccurrence,
         Rebooking,
+        SupplyFailure,
         Utility,
     )
     from testbed.people.querysets import Viewer
@@ -24,6 +25,15 @@ class UtilityQuerySet(models.QuerySet["Utility"]):
     def visible_to(self, user: Viewer) -> Self:
         """What the building supplies is known to everybody who is signed in."""
         return self if user.is_authenticated else self.none()
+
+
+class SupplyFailureQuerySet(models.QuerySet["SupplyFailure"]):
+    def visible_to(self, user: Viewer) -> Self:
+        return self if user.is_authenticated else self.none()
+
+    def open(self) -> Self:
+        """Supplies that are down now."""
+        return self.filter(ended_at=None)
 
 
 class OutageQuerySet(models.QuerySet["Outage"]):

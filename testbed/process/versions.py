@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
-from instruments.catalogue import TOOLS
+from instruments.catalogue import PLANS
 from testbed.people import journal
 from testbed.people.models import User
 from testbed.people.permissions import demand
@@ -33,12 +33,12 @@ def is_whole(version: RecipeVersion) -> bool:
 def create_recipe(*, actor: User, code: str, title: str, tool_kind: str) -> Recipe:
     """A recipe without versions; a company engineer's belongs to the company."""
     demand(actor, "write_recipe")
-    if tool_kind not in TOOLS:
+    if tool_kind not in PLANS:
         raise Refusal(
             "not_valid",
             _("No recipe can be written for this kind of tool."),
             status=400,
-            fields={"tool_kind": [_("Choose one of: %(kinds)s.") % {"kinds": ", ".join(TOOLS)}]},
+            fields={"tool_kind": [_("Choose one of: %(kinds)s.") % {"kinds": ", ".join(PLANS)}]},
         )
     if Recipe.objects.filter(code=code).exists():
         raise Refusal(
@@ -140,13 +140,13 @@ def _move(version: RecipeVersion, before: str, after: str, **changes: Any) -> No
 
 def _refuse_unless_runnable(tool_kind: str, body: Mapping[str, Any]) -> None:
     """Ask the tool's own program what is wrong with the recipe."""
-    if tool_kind not in TOOLS:
+    if tool_kind not in PLANS:
         raise Refusal(
             "run_by_hand",
             _("This tool is run by hand: it takes no settings from here."),
             status=422,
         )
-    problems = TOOLS[tool_kind].program.problems(body)
+    problems = PLANS[tool_kind].program.problems(body)
     if not problems:
         return
     fields: dict[str, list[str]] = {}

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from instruments.catalogue import TOOLS
+from instruments.catalogue import PLANS
 from testbed.people.permissions import demand, may
 from testbed.people.visitor import person
 from testbed.process import versions
@@ -34,7 +34,7 @@ class RecipeForm(forms.Form):
     code = forms.SlugField(label=gettext_lazy("Code"), max_length=40)
     title = forms.CharField(label=gettext_lazy("Title"), max_length=80)
     tool_kind = forms.ChoiceField(
-        label=gettext_lazy("Tool"), choices=[(kind, tool.title) for kind, tool in TOOLS.items()]
+        label=gettext_lazy("Tool"), choices=[(kind, tool.title) for kind, tool in PLANS.items()]
     )
 
 
@@ -105,7 +105,7 @@ def recipe(request: HttpRequest, code: str) -> HttpResponse:
                 (version, json.dumps(version.body, indent=2, ensure_ascii=False))
                 for version in found.versions.select_related("written_by", "approved_by")
             ],
-            "may_write": is_own and found.tool_kind in TOOLS and may(request.user, "write_recipe"),
+            "may_write": is_own and found.tool_kind in PLANS and may(request.user, "write_recipe"),
             "may_approve": may(request.user, "approve_recipe"),
         },
     )
@@ -132,7 +132,7 @@ def new_recipe(request: HttpRequest) -> HttpResponse:
 def new_version(request: HttpRequest, code: str) -> HttpResponse:
     demand(request.user, "write_recipe")
     found = get_object_or_404(Recipe.objects.visible_to(request.user), code=code)
-    if found.tool_kind not in TOOLS:
+    if found.tool_kind not in PLANS:
         # Run by hand: such a tool takes no settings from here.
         raise Http404
     newest = found.versions.order_by("-number").first()
@@ -152,7 +152,7 @@ def new_version(request: HttpRequest, code: str) -> HttpResponse:
         {
             "form": form,
             "recipe": found,
-            "schema": json.dumps(TOOLS[found.tool_kind].program.schema(), indent=2),
+            "schema": json.dumps(PLANS[found.tool_kind].program.schema(), indent=2),
         },
         status=422 if form.errors else 200,
     )

@@ -12,28 +12,26 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import TypeVar
 
-from django.db.models import Q
-
 from instruments.errors import Halted, InstrumentError
 from instruments.jobs import Done, Failed, NotStarted, Outcome, Progress
-from testbed.runs import attempt, guard, lease, moves, sessions
+from testbed.runs import attempt, guard, lease, moves, pause, safety, sessions
 from testbed.runs.attempt import Attempt, Undecided
+from testbed.runs.crew import Crew, Driven, first_trouble
 from testbed.runs.guard import AbortAsked, EmergencyStop, Guard, LeaseOver
 from testbed.runs.lease import Claim, LeaseLost
 from testbed.runs.models import Run, Step
+from testbed.runs.setting_up import kept_by_a_stop, setup_of
 from testbed.runs.states import ACTIVE, RunState, StepState
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 SLICE_S = 20.0
-# Steps that a stop leaves in: they end what was begun and change no wafer.
-CLOSING = frozenset({"undock"})
 OPEN_STEPS = (StepState.PENDING, StepState.INTENT, StepState.SENT, StepState.UNKNOWN)
 UNDER_WAY = (StepState.INTENT, StepState.SENT)
 
 
 def advance(run_id: int, *, only_recover: bool = False) -> bool:
-    """Do one step of the run if the tool can be claimed; True when something was done.
+    """Do one step of the run if all its tools can be claimed; True when something was done.
 
     `only_recover` is the sweep's way in: it takes over a tool whose worker fell silent, makes it
     safe and finds out what happened, but begins nothing; that is for the tool's own worker.
@@ -44,22 +42,24 @@ def advance(run_id: int, *, only_recover: bool = False) -> bool:
     if run is None or not has_work(run):
         return False
     began = guard.clock()
-    held = lease.claim(tool_id=run.tool_id, run_id=run.pk)
+    held = lease.claim(tool_ids=[tool.pk for tool in run.tools()], run_id=run.pk)
     if held is None:
         return False
     try:
         with Guard(held, run_id=run.pk, began=began) as watch:
             return _Turn(_load(run_id) or run, held, watch, only_recover).take()
     except (LeaseLost, LeaseOver, moves.NotFrom) as error:
-        # Whoever holds the lease now asks the tool; this process must forget its session.
+        # Whoever holds the lease now asks the tools; this process must forget its sessions.
         log.warning("run %s: %s", run_id, error)
-        sessions.drop(run.tool_id)
+        for tool_id in held.tool_ids:
+            sessions.drop(tool_id)
         return False
 
 
 def has_work(run: Run) -> bool:
     """True while a worker has something to do for the run (not when a person has)."""
-    return run.state in ACTIVE or (run.state == RunState.HELD and run.ask == "abort")
+    waits = run.state in (RunState.HELD, RunState.PAUSED)
+    return run.state in ACTIVE or (waits and run.ask == "abort")
 
 
 def _load(run_id: int) -> Run | None:
@@ -75,9 +75,7 @@ class _Turn:
         self.watch = watch
         self.only_recover = only_recover
         self.step = self._current()
-        self.session = sessions.session_of(run.tool, watch.may_write)
-        self.tool = self.session.driver
-        self.program = sessions.program_of(run.tool)
+        self.crew = Crew(run, watch.may_write)
 
     def take(self) -> bool:
         """Do one thing and let the lease go; True when something was done."""
@@ -110,7 +108,7 @@ class _Turn:
             self._recover()
         elif self.step is None:
             moves.skip_rest(self.held, self.run, [])
-        elif not self._stop():
+        elif not self._stop() and not self._pause():
             self._connect()
             self._carry_out(self.step)
 
@@ -122,28 +120,37 @@ class _Turn:
         """Leave out what a person's stop leaves out; False when there is nothing to leave out."""
         if self.run.ask != "stop" or self.step is None or self.step.state != StepState.PENDING:
             return False
-        pending = self.run.steps.filter(state=StepState.PENDING)
-        begun = self.run.steps.filter(state=StepState.DONE, wafer__isnull=False)
-        kept = Q(kind__in=CLOSING) | Q(is_process=False, wafer__in=begun.values("wafer"))
-        if self.run.state == RunState.QUEUED:
-            kept = Q(pk=None)
-        left_out = list(pending.exclude(kept).order_by("seq"))
+        steps = list(self.run.steps.order_by("seq"))
+        kept = {step.pk for step in kept_by_a_stop(steps)}
+        left_out = [one for one in steps if one.state == StepState.PENDING and one.pk not in kept]
         if left_out:
             moves.skip_rest(self.held, self.run, left_out)
         return bool(left_out)
 
+    def _pause(self) -> bool:
+        """Before a step begins: does a person wish a pause, or is a supply down? True if paused."""
+        if self.step is None or self.step.state != StepState.PENDING:
+            return False
+        return pause.take_hold(self.held, self.run, [one.tool for one in self.crew.tools])
+
     def _connect(self) -> None:
-        """Make a tool safe that this worker has not met, and keep with the run who answers."""
+        """Make tools safe that this worker has not met, and keep with the run who answers.
+
+        All are asked before any is taken: one wrong serial number, and none has moved.
+        """
         at_rest = self.step is None or self.step.state == StepState.PENDING
-        if self.session.is_new and at_rest and not self.held.taken_over:
-            self._read(self.tool.safe)
-            moves.note_safe(self.held, self.run, None)
+        for one in self.crew.tools:
+            if one.session.is_new and at_rest and not self.held.taken_over:
+                self._read(one.driver.safe)
+                moves.note_safe(self.held, self.run, one.tool, None)
         if not self.run.tool_identity:
-            identity = self._read(self.tool.connect)
+            found = {one.tool.pk: asdict(self._read(one.driver.connect))
+                     for one in self.crew.tools}  # fmt: skip
             if self.run.state == RunState.QUEUED:
-                moves.take_tool(self.held, self.run)
-            moves.identify(self.held, self.run, asdict(identity))
-        self.session.is_new = False
+                moves.take_tools(self.held, self.run)
+            moves.identify(self.held, self.run, found)
+        for one in self.crew.tools:
+            one.session.is_new = False
 
     def _read(self, call: Callable[[], Result]) -> Result:
         return attempt.patiently(call, pause=self.watch.rest)
@@ -167,25 +174,18 @@ class _Turn:
             self._follow(trial, step, trial.start(ask_first=was != StepState.PENDING))
 
     def _prepare(self, step: Step) -> None:
-        """Before a wafer's first step: carrier and settings must still be as this run set them.
+        """Before a wafer's first step on a tool: carrier and settings must be as this run set them.
 
         A tool that lost its power, or its carrier, in between would work with its defaults.
         """
-        if step.wafer_id is None:
-            return
-        touched = self.run.steps.filter(wafer=step.wafer_id, state=StepState.DONE)
-        if touched.exists():
-            return
-        setup = self.run.steps.filter(
-            wafer=None, after_unknown="verify", state=StepState.DONE, seq__lt=step.seq
-        )
-        for before in setup.order_by("seq"):
+        for before in setup_of(self.run, step):
             self._restore(before)
 
     def _restore(self, step: Step) -> None:
         """Do a set-up step again when the tool no longer shows what it left."""
+        one = self.crew.of(step)
         trial = Attempt(
-            self.program, self.tool, step, pause=self.watch.rest, prepare=lambda: None,
+            one.program, one.driver, step, pause=self.watch.rest, prepare=lambda: None,
             on_trouble=lambda e: moves.try_again(self.held, self.run, step, e, fresh=False),
             on_answer=lambda *words: None,
         )  # fmt: skip
@@ -202,8 +202,9 @@ class _Turn:
             self._finish(step, outcome)
 
     def _trial(self, step: Step) -> Attempt:
+        one = self.crew.of(step)
         return Attempt(
-            self.program, self.tool, step, pause=self.watch.rest,
+            one.program, one.driver, step, pause=self.watch.rest,
             prepare=lambda: self._prepare(step),
             on_trouble=lambda e: moves.try_again(self.held, self.run, step, e, fresh=False),
             on_answer=lambda *words: moves.note_answer(self.held, self.run, step, *words),
@@ -253,7 +254,7 @@ class _Turn:
     # -- the ways out --------------------------------------------------------------------------
     def _hold(self, trouble: Undecided) -> None:
         """A person decides. What was never sent is not unknown; the tool is made safe first."""
-        exchanges = self.tool.link.exchanges
+        exchanges = self.crew.exchanges()
         untouched = self.step if trouble.nothing_sent else None
         if untouched is not None and untouched.state == StepState.INTENT:
             moves.step_back(self.held, self.run, untouched)
@@ -268,33 +269,36 @@ class _Turn:
         safe = self._make_safe()
         trouble = Undecided("emergency_stop", error)
         if self.step is not None and self.step.state in UNDER_WAY:
+            one = self.crew.of(self.step)
             with self.watch.ending():
-                trouble.says, trouble.message = attempt.ask(self.program, self.tool, self.step)
+                trouble.says, trouble.message = attempt.ask(one.program, one.driver, self.step)
         moves.hold(
             self.held, self.run, self.step, why=trouble.why, known=trouble.says == "failed",
-            evidence=trouble.evidence(self.step) | {"safe": safe}, wire=self.tool.link.exchanges,
+            evidence=trouble.evidence(self.step) | {"safe": safe}, wire=self.crew.exchanges(),
         )  # fmt: skip
 
     def _abort(self) -> None:
-        """Abort on the tool; the run is ABORTED only when the tool has confirmed it."""
+        """Abort on every tool; the run is ABORTED only when all have confirmed it."""
         with self.watch.ending():
-            try:
-                self._read(self.tool.abort)
-            except Undecided as trouble:
+            told = self.crew.tell_all(lambda tool: tool.abort(), pause=self.watch.rest)
+            trouble = first_trouble(told)
+            if trouble is not None:
                 moves.hold(
                     self.held, self.run, self.step, why="abort_unconfirmed", known=False,
                     evidence=trouble.evidence(self.step) | {"safe": False},
-                    wire=self.tool.link.exchanges,
+                    wire=self.crew.exchanges(),
                 )  # fmt: skip
                 return
-            undocked = self._undock()
-        moves.note_safe(self.held, self.run, None)
-        moves.abort(self.held, self.run, undocked=undocked)
+            undocked = [self._undock(one) for one, _trouble in told]
+        for one, _trouble in told:
+            ms = safety.wire_ms(one.driver, since=self.run.asked_at)
+            moves.note_safe(self.held, self.run, one.tool, None, ms=ms)
+        moves.abort(self.held, self.run, undocked=all(undocked))
 
-    def _undock(self) -> bool:
+    def _undock(self, one: Driven) -> bool:
         """Release the carrier of an aborted run; a tool that keeps it says so at the next dock."""
         try:
-            self.tool.undock()
+            one.driver.undock()
         except LeaseOver:
             raise
         except InstrumentError as error:
@@ -303,12 +307,9 @@ class _Turn:
         return True
 
     def _make_safe(self) -> bool:
-        """Bring the tool to its safe state, whatever people wish; True when it confirmed."""
-        error: Undecided | None = None
+        """Bring the tools to their safe state, whatever people wish; True when all confirmed."""
         with self.watch.ending():
-            try:
-                self._read(self.tool.safe)
-            except Undecided as trouble:
-                error = trouble
-        moves.note_safe(self.held, self.run, error)
-        return error is None
+            told = self.crew.tell_all(lambda tool: tool.safe(), pause=self.watch.rest)
+        for one, trouble in told:
+            moves.note_safe(self.held, self.run, one.tool, trouble)
+        return first_trouble(told) is None

@@ -8,12 +8,13 @@ from django.utils.translation import gettext_lazy as _
 
 from testbed.material.models import SubstrateState
 from testbed.people.models import User
-from testbed.people.permissions import demand
+from testbed.people.permissions import demand, may
 from testbed.refusals import Refusal
-from testbed.runs import doorbell, lease, log, moves
+from testbed.runs import doorbell, lease, log, moves, pause
 from testbed.runs.choices import Choice, choices, held_step
 from testbed.runs.models import Lease, Run, Step
-from testbed.runs.states import ACTIVE, RunState, StepState
+from testbed.runs.pause import locked, too_late
+from testbed.runs.states import ACTIVE, ENDED, RunState, StepState
 from testbed.tools import states as e10
 from testbed.tools.models import E10State
 
@@ -24,13 +25,16 @@ NOTE_LENGTH = 500
 def stop(*, actor: User, run: Run) -> Run:
     """Ask the worker to end the run after the present step; asking twice changes nothing."""
     demand(actor, "operate")
-    run = _locked(run)
-    if run.state not in ACTIVE:
-        raise _too_late(run)
-    if run.ask:
+    run = locked(run)
+    if run.state not in (*ACTIVE, RunState.PAUSED):
+        raise too_late(run)
+    if run.ask in ("stop", "abort"):
         return run
     _ask(run, "stop", actor)
     log.append(run=run, kind="run.stop_asked", actor=actor)
+    if run.state == RunState.PAUSED:
+        # What a stop leaves in ends what was begun, and needs no supply.
+        pause.go_on(run)
     return run
 
 
@@ -38,13 +42,31 @@ def stop(*, actor: User, run: Run) -> Run:
 def abort(*, actor: User, run: Run) -> Run:
     """Ask for an abort now. The run is ABORTED only when the tool has confirmed it."""
     demand(actor, "operate")
-    run = _locked(run)
-    if run.state not in (*ACTIVE, RunState.HELD):
-        raise _too_late(run)
+    run = locked(run)
+    if run.state not in (*ACTIVE, RunState.PAUSED, RunState.HELD):
+        raise too_late(run)
     if run.ask == "abort":
         return run
     _ask(run, "abort", actor)
     log.append(run=run, kind="run.abort_asked", actor=actor)
+    return run
+
+
+@transaction.atomic
+def emergency_stop(*, actor: User, run: Run) -> Run:
+    """Stop every tool of an open run at once, whoever is at hand: the staff, or a person of the
+    company whose run it is. No queue, lease or permission to run stands before it.
+
+    Refusals: "not_allowed" (403), "run_not_open" (409).
+    """
+    own = actor.company_id is not None and actor.company_id == run.company_id
+    if not (own and may(actor, "emergency_stop_own_run")):
+        demand(actor, "emergency_stop")
+    if run.state in ENDED:
+        raise too_late(run)
+    log.append(run=run, kind="run.emergency_stop", actor=actor)
+    for tool in run.tools():
+        e10.raise_emergency_stop(actor=actor, tool=tool)
     return run
 
 
@@ -57,8 +79,9 @@ def resolve(*, actor: User, run: Run, choice: str, note: str) -> Run:
     demand(actor, "operate")
     if choice == "close":
         # Lock order: lease, run, tool.
-        Lease.objects.select_for_update().filter(tool=run.tool_id).first()
-    run = _locked(run)
+        leases = Lease.objects.select_for_update().filter(tool__run_tools__run=run)
+        list(leases.order_by("tool_id"))
+    run = locked(run)
     chosen = _chosen(run, choice, note)
     log.append(
         run=run, kind="run.resolved", actor=actor, choice=chosen.code, note=note.strip(),
@@ -76,24 +99,10 @@ def resolve(*, actor: User, run: Run, choice: str, note: str) -> Run:
     return run
 
 
-def _locked(run: Run) -> Run:
-    rows = Run.objects.select_for_update(no_key=True, of=("self",))
-    found: Run = rows.select_related("tool").get(pk=run.pk)
-    return found
-
-
 def _ask(run: Run, wish: str, actor: User) -> None:
-    run.ask, run.asked_by = wish, actor
-    run.save(update_fields=["ask", "asked_by", "changed_at"])
+    run.ask, run.asked_by, run.asked_at, run.asked_why = wish, actor, timezone.now(), ""
+    run.save(update_fields=["ask", "asked_by", "asked_at", "asked_why", "changed_at"])
     doorbell.ring_on_commit(run)
-
-
-def _too_late(run: Run) -> Refusal:
-    return Refusal(
-        "run_not_open",
-        _("This run is “%(state)s”; nothing was changed.") % {"state": run.get_state_display()},
-        next_step=_("Reload the page to see its present state."),
-    )
 
 
 def _chosen(run: Run, code: str, note: str) -> Choice:
@@ -119,7 +128,8 @@ def _chosen(run: Run, code: str, note: str) -> Choice:
             status=400,
             fields={"note": [_("Say why, in 1 to 500 characters: the log keeps it.")]},
         )
-    if run.tool.emergency_stop_at and code not in ("abort", "close"):
+    stopped = any(tool.emergency_stop_at for tool in run.tools())
+    if stopped and code not in ("abort", "close"):
         raise Refusal(
             "emergency_stop",
             _("The tool's emergency stop is still set."),
@@ -155,13 +165,13 @@ def _leave_wafer_out(run: Run, step: Step) -> None:
 
 def _go_on(run: Run) -> None:
     moves.move_run(run, RunState.RUNNING, held_why="")
-    e10.enter(tool=run.tool, state=E10State.PRODUCTIVE, run_id=run.pk)
+    moves.enter_all(run, E10State.PRODUCTIVE)
     doorbell.ring_on_commit(run)
 
 
 def _close(run: Run) -> None:
     """FAILED, by a person's word alone; the lease, if any worker still has one, is superseded."""
-    held = lease.claim(tool_id=run.tool_id, run_id=run.pk)
+    held = lease.claim(tool_ids=[tool.pk for tool in run.tools()], run_id=run.pk)
     if held is None:
         raise Refusal(
             "tool_in_use",

@@ -16,11 +16,12 @@ from typing import Self
 
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.db.models import Exists
 
 from instruments.errors import Halted
 from testbed.runs import lease
 from testbed.runs.lease import Claim
-from testbed.runs.models import Run
+from testbed.runs.models import Run, RunTool
 
 log = logging.getLogger(__name__)
 FRESH_S = 0.25
@@ -38,7 +39,7 @@ class AbortAsked(Halted):
 
 
 class EmergencyStop(Halted):
-    """The tool's emergency stop is set."""
+    """The emergency stop of a tool of the run is set."""
 
 
 def clock() -> float:
@@ -108,14 +109,15 @@ class Guard:
         if clock() - self._wishes_at < FRESH_S:
             return self._wishes
         try:
-            ask, stopped_at = Run.objects.values_list("ask", "tool__emergency_stop_at").get(
-                pk=self.run_id
+            stopped_ones = RunTool.objects.filter(
+                run=self.run_id, tool__emergency_stop_at__isnull=False
             )
+            ask, stopped = Run.objects.values_list("ask", Exists(stopped_ones)).get(pk=self.run_id)
         except DatabaseError:
             # Without a database nobody extends the lease either: the deadline ends this soon.
             log.warning("run %s: wishes cannot be read", self.run_id)
         else:
-            self._wishes = (ask, stopped_at is not None)
+            self._wishes = (ask, stopped)
         self._wishes_at = clock()
         return self._wishes
 

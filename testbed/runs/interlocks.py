@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from instruments.catalogue import TOOLS
+from instruments.catalogue import PLANS, TOOLS
 from testbed.booking.models import Booking, BookingState
 from testbed.material.models import LotState, SubstrateState, Wafer
+from testbed.material.wafer_id import is_valid
+from testbed.outages.failures import troubles
 from testbed.people.models import User
 from testbed.people.permissions import may
 from testbed.process.models import Operation, RecipeVersion
@@ -48,17 +50,32 @@ class Situation:
     now: datetime = field(default_factory=timezone.now)
 
     def __post_init__(self) -> None:
-        self.tool = self._find_tool()
+        self.tools = self._find_tools()
         self.version: RecipeVersion | None = newest_approved(self.operation.recipe)
         lot = self.booking.lot
         self.wafers: list[Wafer] = (
             list(lot.wafers.filter(slot__in=list(self.slots)).order_by("slot")) if lot else []
         )
 
-    def _find_tool(self) -> Tool | None:
-        claims = self.booking.allocations.filter(tool__kind=self.operation.tool_kind)
-        claim = claims.select_related("tool").order_by("tool").first()
-        return claim.tool if claim else None
+    @property
+    def tool(self) -> Tool | None:
+        """The tool that the run's document stands under."""
+        kind = self.operation.tool_kind
+        return next((tool for tool in self.tools if tool.kind == kind), None)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of tools that the recipe is carried out on; a cell's recipe needs several."""
+        kind = self.operation.recipe.tool_kind
+        return PLANS[kind].kinds if kind in PLANS else (kind,)
+
+    def _find_tools(self) -> list[Tool]:
+        """The booked tool of each kind, in the order of their ids."""
+        claims = self.booking.allocations.filter(tool__kind__in=self.kinds)
+        found: dict[str, Tool] = {}
+        for claim in claims.select_related("tool").order_by("tool"):
+            found.setdefault(claim.tool.kind, claim.tool)
+        return list(found.values())
 
 
 STAFF = _("a technician or process engineer")
@@ -71,9 +88,9 @@ def interlocks(at: Situation) -> list[Interlock]:
     """All conditions of a start, met or not, in the order in which a person would walk them."""
     checks = [_operator(at), _booking(at), _now(at), _tool(at), _lot(at), _recipe(at), _wafers(at)]
     if at.tool is not None:
-        checks[4:4] = [_emergency(at.tool), _state(at.tool), _free(at.tool), _address(at.tool)]
+        checks[4:4] = [_emergency(at), _state(at), _supplies(at), _free(at), _address(at)]
     if at.wafers and at.tool is not None:
-        checks += [_contamination(at, at.tool), _before(at), _once(at)]
+        checks += [_wafer_ids(at), _contamination(at), _before(at), _once(at)]
     return checks
 
 
@@ -116,36 +133,50 @@ def _tool(at: Situation) -> Interlock:
     return Interlock(
         "tool_booked",
         _("Tool belongs to the booking"),
-        at.tool is not None and right_route,
+        {tool.kind for tool in at.tools} == set(at.kinds) and right_route,
         _("The booking has no tool for this operation, or is for another route."),
         COMPANY,
     )
 
 
-def _emergency(tool: Tool) -> Interlock:
+def _emergency(at: Situation) -> Interlock:
     return Interlock(
         "emergency_stop",
         _("No emergency stop"),
-        tool.emergency_stop_at is None,
+        all(tool.emergency_stop_at is None for tool in at.tools),
         _("The tool's emergency stop is set."),
         TECHNICIAN,
     )
 
 
-def _state(tool: Tool) -> Interlock:
-    span = StateSpan.objects.filter(tool=tool, ended_at=None).first()
+def _state(at: Situation) -> Interlock:
+    rows = StateSpan.objects.filter(tool__in=at.tools, ended_at=None)
+    words = {span.tool_id: (span.state, span.get_state_display()) for span in rows}
+    states = [words.get(tool.pk, ("", _("unknown"))) for tool in at.tools]
     return Interlock(
         "tool_able",
         _("Tool is able"),
-        span is not None and span.state in ABLE,
+        all(state in ABLE for state, _word in states),
         _("The tool is in the state “%(state)s”.")
-        % {"state": span.get_state_display() if span else _("unknown")},
+        % {"state": next((word for state, word in states if state not in ABLE), states[0][1])},
         TECHNICIAN,
     )
 
 
-def _free(tool: Tool) -> Interlock:
-    other = Run.objects.filter(tool=tool).open().first()
+def _supplies(at: Situation) -> Interlock:
+    wrong = troubles(at.tools, at.now)
+    return Interlock(
+        "supplies",
+        _("Water, gas, cooling and exhaust in supply"),
+        not wrong,
+        _("Down, or back and not yet settled: %(supplies)s.")
+        % {"supplies": ", ".join(str(one.utility) for one in wrong)},
+        TECHNICIAN,
+    )
+
+
+def _free(at: Situation) -> Interlock:
+    other = Run.objects.filter(run_tools__tool__in=at.tools).open().first()
     return Interlock(
         "tool_free",
         _("No other run on the tool"),
@@ -155,11 +186,11 @@ def _free(tool: Tool) -> Interlock:
     )
 
 
-def _address(tool: Tool) -> Interlock:
+def _address(at: Situation) -> Interlock:
     return Interlock(
         "tool_address",
         _("Tool can be reached by the software"),
-        bool(tool.visa_resource) and tool.kind in TOOLS,
+        all(tool.visa_resource and tool.kind in TOOLS for tool in at.tools),
         _("No VISA resource or no driver is registered for this tool."),
         _("the administrator"),
     )
@@ -181,17 +212,21 @@ def _lot(at: Situation) -> Interlock:
 
 def _recipe(at: Situation) -> Interlock:
     version = at.version
+    changed = version is not None and not is_whole(version)
     return Interlock(
         "recipe_signed",
         _("Recipe signed and unchanged"),
-        version is not None and is_whole(version) and _may_use(at, version),
-        _("No version of this recipe is approved, or its content no longer matches its signature."),
+        version is not None and not changed and _may_use(at, version),
+        _("The content of %(version)s is not what was signed: its SHA-256 differs.")
+        % {"version": version}
+        if changed
+        else _("No version of this recipe is approved, or it is not for this tool and company."),
         PROCESS,
     )
 
 
 def _may_use(at: Situation, version: RecipeVersion) -> bool:
-    fits = version.recipe.tool_kind == at.operation.tool_kind
+    fits = at.operation.tool_kind in at.kinds
     return fits and version.recipe.company_id in (None, at.booking.company_id)
 
 
@@ -206,10 +241,26 @@ def _wafers(at: Situation) -> Interlock:
     )
 
 
-def _contamination(at: Situation, tool: Tool) -> Interlock:
-    # A cleaning tool takes what it is there to clean.
+def _wafer_ids(at: Situation) -> Interlock:
+    wrong = [wafer.wafer_id for wafer in at.wafers if not is_valid(wafer.wafer_id)]
+    return Interlock(
+        "wafer_ids",
+        _("Wafer IDs with the right check characters"),
+        not wrong,
+        _("The check characters of %(wafers)s are wrong: read the IDs again.")
+        % {"wafers": ", ".join(wrong)},
+        TECHNICIAN,
+    )
+
+
+def _dirtiest_allowed(tool: Tool) -> int:
+    """A tool's own class; a cleaning tool takes what it is there to clean."""
     cleans = Clean.objects.filter(tool_kind=tool.kind).values_list("from_class", flat=True)
-    allowed = max([tool.contamination_class, *cleans])
+    return max([tool.contamination_class, *cleans])
+
+
+def _contamination(at: Situation) -> Interlock:
+    allowed = min(_dirtiest_allowed(tool) for tool in at.tools)
     dirty = [str(wafer.slot) for wafer in at.wafers if wafer.contamination_class > allowed]
     return Interlock(
         "contamination",

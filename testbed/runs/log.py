@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 GENESIS = "0" * 64
+# Kinds whose sentence begins with the tool's code: a run may have several.
+ABOUT_A_TOOL = frozenset({"tool.safe_sent", "tool.safe_failed", "tool.identified"})
 CLOSING = frozenset({"run.completed", "run.stopped", "run.aborted", "run.failed"})
 
 SENTENCES: dict[str, StrOrPromise] = {
@@ -37,6 +39,12 @@ SENTENCES: dict[str, StrOrPromise] = {
     "run.setting_up": _("The tool was taken for this run."),
     "run.running": _("The first wafer is in work."),
     "run.stop_asked": _("asked to stop after the present step"),
+    "run.pause_asked": _("asked to pause before the next step: %(reason)s"),
+    "run.paused_by_person": _("Paused before the next step: %(reason)s"),
+    "run.paused_by_supply": _("Paused before the next step: down or settling: %(reason)s"),
+    "run.resume_asked": _("asked to go on"),
+    "run.resumed": _("The run goes on."),
+    "run.emergency_stop": _("pressed the emergency stop"),
     "run.abort_asked": _("asked to abort now"),
     "run.held": _("Held: %(why)s %(error)s"),
     "run.resolved": _("decided “%(choice)s”: %(note)s"),
@@ -220,4 +228,7 @@ def sentence(event: RunEvent) -> str:
         words["choice"] = str(BY_CODE[words["choice"]].label)
     if "step_kind" in words:
         words["title"] = titled(words["step_kind"], words["subject"], words["title"])
-    return (str(SENTENCES.get(event.kind, event.kind)) % words).strip()
+    said = (str(SENTENCES.get(event.kind, event.kind)) % words).strip()
+    if event.kind in ABOUT_A_TOOL and words["tool"]:
+        said = f"{words['tool']}: {said}"
+    return f"{said} ({words['ms']:g} ms)" if isinstance(words["ms"], int | float) else said

@@ -22,6 +22,13 @@ from testbed.runs.states import RUN_PATHS, STEP_PATHS, RunState, StepState, pair
 from testbed.tools.models import Tool
 
 
+class PausedBy(models.TextChoices):
+    """Who may let a paused run go on: a person, or the supply that failed, once it has settled."""
+
+    PERSON = "person", _("A person")
+    SUPPLY = "supply", _("A supply of the building")
+
+
 class Traveler(models.Model):
     """A lot's way through one route; its runs may stand under several bookings."""
 
@@ -62,11 +69,24 @@ class Run(models.Model):
     ask = models.CharField(
         max_length=8,
         blank=True,
-        choices=[("stop", _("Stop after this step")), ("abort", _("Abort now"))],
+        choices=[
+            ("pause", _("Pause before the next step")),
+            ("stop", _("Stop after this step")),
+            ("abort", _("Abort now")),
+        ],
         help_text="a person's wish, read by the worker before each write",
     )
+    asked_at = models.DateTimeField(null=True, blank=True)
+    asked_why = models.CharField(max_length=200, blank=True, help_text="why a pause is asked for")
     asked_by = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    paused_by = models.CharField(max_length=6, blank=True, choices=PausedBy.choices)
+    paused_why = models.CharField(
+        max_length=200, blank=True, help_text="a person's reason, or the codes of the supplies"
+    )
+    resume_at = models.DateTimeField(
+        null=True, blank=True, help_text="when a supply that is back will have settled"
     )
     held_why = models.CharField(max_length=30, blank=True, help_text="see `log.REASONS`")
     evidence = models.JSONField(
@@ -94,19 +114,84 @@ class Run(models.Model):
                 name="run_one_open_per_operation",
                 violation_error_message=_("This operation of the lot is running already."),
             ),
+            models.CheckConstraint(
+                condition=models.Q(state="paused") & ~models.Q(paused_by="")
+                | ~models.Q(state="paused") & models.Q(paused_by=""),
+                name="run_paused_by_somebody",
+            ),
+        ]
+        triggers: ClassVar[list[pgtrigger.Trigger]] = [
+            pgtrigger.FSM(name="state_path", field="state", transitions=pairs(RUN_PATHS)),
+            pgtrigger.Trigger(
+                name="takes_its_tool",
+                operation=pgtrigger.Insert,
+                when=pgtrigger.After,
+                func="""
+                    INSERT INTO runs_runtool (run_id, tool_id, is_open, identity)
+                    VALUES (NEW.id, NEW.tool_id, TRUE, '{}');
+                    RETURN NULL;
+                """,
+            ),
+            pgtrigger.Trigger(
+                name="gives_its_tools_back",
+                operation=pgtrigger.Update,
+                when=pgtrigger.After,
+                condition=pgtrigger.AnyChange("state"),
+                func="""
+                    UPDATE runs_runtool SET is_open =
+                        NEW.state NOT IN ('completed', 'stopped', 'aborted', 'failed')
+                    WHERE run_id = NEW.id;
+                    RETURN NULL;
+                """,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"R{self.pk:05d}" if self.pk else "R-----"
+
+    def tools(self) -> list[Tool]:
+        """Every tool of the run in the order in which they are locked and leased (by pk)."""
+        return list(Tool.objects.filter(run_tools__run=self).order_by("pk"))
+
+
+class RunTool(models.Model):
+    """A tool of a run; `Run.tool` is the one that the document stands under.
+
+    The database writes the first row with the run and keeps `is_open` true to the run's state,
+    so a tool has one open run whichever of its tools it is.
+    """
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="run_tools")
+    tool = models.ForeignKey(Tool, on_delete=models.PROTECT, related_name="run_tools")
+    is_open = models.BooleanField(default=True)
+    identity = models.JSONField(default=dict, help_text="who answered at its address")
+
+    class Meta:
+        ordering = ("run", "tool")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["run", "tool"], name="run_tool_once"),
             models.UniqueConstraint(
                 fields=["tool"],
-                condition=models.Q(state__in=["queued", "setting_up", "running", "paused", "held"]),
+                condition=models.Q(is_open=True),
                 name="run_one_open_per_tool",
                 violation_error_message=_("Another run is open on this tool."),
             ),
         ]
         triggers: ClassVar[list[pgtrigger.Trigger]] = [
-            pgtrigger.FSM(name="state_path", field="state", transitions=pairs(RUN_PATHS)),
+            pgtrigger.Trigger(
+                name="open_as_its_run",
+                operation=pgtrigger.Insert,
+                when=pgtrigger.Before,
+                func="""
+                    SELECT state NOT IN ('completed', 'stopped', 'aborted', 'failed')
+                    INTO NEW.is_open FROM runs_run WHERE id = NEW.run_id;
+                    RETURN NEW;
+                """,
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"R{self.pk:05d}" if self.pk else "R-----"
+        return f"{self.run_id} {self.tool_id}"
 
 
 class RunWafer(models.Model):
@@ -132,6 +217,8 @@ class Step(models.Model):
     """One exchange with the tool; its intent is committed before the wire is touched."""
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="steps")
+    # One of the run's tools: the migration lays a foreign key over (run, tool) to RunTool.
+    tool = models.ForeignKey(Tool, on_delete=models.PROTECT, related_name="steps")
     seq = models.PositiveIntegerField()
     kind = models.CharField(max_length=30)
     title = models.CharField(max_length=120)

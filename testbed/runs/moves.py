@@ -18,12 +18,12 @@ from testbed.material.certify import clean_by_run
 from testbed.material.models import SubstrateState, Wafer
 from testbed.runs import doorbell, lease, log, store
 from testbed.runs.lease import Claim
-from testbed.runs.models import Run, RunWafer, Step, WireLog
+from testbed.runs.models import Run, RunTool, RunWafer, Step, WireLog
 from testbed.runs.signals import run_ended
 from testbed.runs.states import ENDED, RunState, StepState
 from testbed.runs.titles import subject_of
 from testbed.tools import states as e10
-from testbed.tools.models import E10State
+from testbed.tools.models import E10State, Tool
 
 KEPT_EXCHANGES = 200
 
@@ -61,21 +61,31 @@ def move_step(step: Step, to: StepState, **changes: Any) -> None:
         setattr(step, name, value)
 
 
+def enter_all(run: Run, state: E10State, *, reason: str = "") -> None:
+    """Every tool of the run into `state`, by pk; a tool at rest is no longer this run's."""
+    run_id = None if state == E10State.STANDBY and not reason else run.pk
+    for tool in run.tools():
+        e10.enter(tool=tool, state=state, reason=reason, run_id=run_id)
+
+
 # -- on the way --------------------------------------------------------------------------------
-def take_tool(held: Claim, run: Run) -> None:
-    """QUEUED to SETTING_UP: the tool works for this run now (E10 PRODUCTIVE)."""
+def take_tools(held: Claim, run: Run) -> None:
+    """QUEUED to SETTING_UP: the tools work for this run now (E10 PRODUCTIVE)."""
     with fenced(held):
         move_run(run, RunState.SETTING_UP, started_at=timezone.now())
         log.append(run=run, kind="run.setting_up")
-        e10.enter(tool=run.tool, state=E10State.PRODUCTIVE, run_id=run.pk)
+        enter_all(run, E10State.PRODUCTIVE)
 
 
-def identify(held: Claim, run: Run, identity: dict[str, Any]) -> None:
-    """Keep who answered at the tool's address."""
+def identify(held: Claim, run: Run, identities: dict[int, dict[str, Any]]) -> None:
+    """Keep who answered at each tool's address (by the tool's id)."""
     with fenced(held):
-        Run.objects.filter(pk=run.pk).update(tool_identity=identity)
-        run.tool_identity = identity
-        log.append(run=run, kind="tool.identified", **identity)
+        own = identities[run.tool_id]
+        Run.objects.filter(pk=run.pk).update(tool_identity=own)
+        run.tool_identity = own
+        for tool in run.tools():
+            RunTool.objects.filter(run=run, tool=tool).update(identity=identities[tool.pk])
+            log.append(run=run, kind="tool.identified", tool=tool.code, **identities[tool.pk])
 
 
 def intend(held: Claim, run: Run, step: Step) -> None:
@@ -83,7 +93,7 @@ def intend(held: Claim, run: Run, step: Step) -> None:
     with fenced(held):
         move_step(step, StepState.INTENT, intent_at=timezone.now(), attempts=step.attempts + 1)
         if step.wafer_id is not None:
-            _wafer_begins(run, step.wafer_id)
+            _wafer_begins(run, step)
         log.append(
             run=run, kind="step.intent", step=step.seq, title=step.title,
             step_kind=step.kind, subject=subject_of(step), token=str(step.token),
@@ -91,13 +101,13 @@ def intend(held: Claim, run: Run, step: Step) -> None:
         )  # fmt: skip
 
 
-def _wafer_begins(run: Run, wafer_id: int) -> None:
-    RunWafer.objects.filter(run=run, wafer=wafer_id, state=SubstrateState.NEEDS_PROCESSING).update(
-        state=SubstrateState.IN_PROCESS
-    )
+def _wafer_begins(run: Run, step: Step) -> None:
+    RunWafer.objects.filter(
+        run=run, wafer=step.wafer_id, state=SubstrateState.NEEDS_PROCESSING
+    ).update(state=SubstrateState.IN_PROCESS)
     # A wafer is as dirty as the dirtiest tool it has met.
-    dirt = run.tool.contamination_class
-    Wafer.objects.filter(pk=wafer_id, contamination_class__lt=dirt).update(contamination_class=dirt)
+    dirt = step.tool.contamination_class
+    Wafer.objects.filter(steps=step, contamination_class__lt=dirt).update(contamination_class=dirt)
     if run.state == RunState.SETTING_UP:
         move_run(run, RunState.RUNNING)
         log.append(run=run, kind="run.running")
@@ -171,14 +181,16 @@ def done(held: Claim, run: Run, step: Step, outcome: Done) -> None:
 
 
 def settle_wafer(step: Step) -> None:
-    """PROCESSED when this was the wafer's last step, or the one that changes it."""
+    """PROCESSED when this was the wafer's last step, or the last one that changes it."""
     if step.wafer_id is None:
         return
     left = Step.objects.filter(
         run_id=step.run_id, wafer_id=step.wafer_id,
         state__in=[StepState.PENDING, StepState.INTENT, StepState.SENT, StepState.UNKNOWN],
     )  # fmt: skip
-    if step.is_process or not left.exists():
+    if step.is_process:
+        left = left.filter(is_process=True)
+    if not left.exists():
         RunWafer.objects.filter(
             run_id=step.run_id, wafer_id=step.wafer_id, state=SubstrateState.IN_PROCESS
         ).update(state=SubstrateState.PROCESSED)
@@ -195,7 +207,8 @@ def go_on(held: Claim, run: Run) -> None:
 
 
 def _cut_short(run: Run) -> bool:
-    return run.run_wafers.filter(state=SubstrateState.SKIPPED).exists()
+    cut = [SubstrateState.SKIPPED, SubstrateState.STOPPED]
+    return run.run_wafers.filter(state__in=cut).exists()
 
 
 def skip_rest(held: Claim, run: Run, steps: Sequence[Step]) -> None:
@@ -204,6 +217,10 @@ def skip_rest(held: Claim, run: Run, steps: Sequence[Step]) -> None:
         skip(run, steps)
         untouched = run.run_wafers.filter(state=SubstrateState.NEEDS_PROCESSING)
         untouched.update(state=SubstrateState.SKIPPED)
+        half_way = Step.objects.filter(pk__in=[step.pk for step in steps], is_process=True)
+        run.run_wafers.filter(
+            state=SubstrateState.IN_PROCESS, wafer__in=half_way.values("wafer")
+        ).update(state=SubstrateState.STOPPED)
         go_on(held, run)
 
 
@@ -220,7 +237,10 @@ def end(run: Run, state: RunState, **changes: Any) -> None:
     """Close the run's document and give the tool back; inside the caller's transaction."""
     if state not in ENDED:
         raise NotFrom(f"{state} is no end")
-    move_run(run, state, ended_at=timezone.now(), due_at=None, **changes)
+    move_run(
+        run, state, ended_at=timezone.now(), due_at=None,
+        paused_by="", paused_why="", resume_at=None, **changes,
+    )  # fmt: skip
     wafers = run.run_wafers
     log.append(
         run=run, kind=f"run.{state}", wafers=wafers.count(),
@@ -251,10 +271,10 @@ def _counts(run: Run) -> dict[str, int]:
 
 
 def _free_tool(run: Run) -> None:
-    """STANDBY, unless the tool is down for a reason of its own."""
-    run.tool.refresh_from_db(fields=["emergency_stop_at"])
-    if run.tool.emergency_stop_at is None:
-        e10.enter(tool=run.tool, state=E10State.STANDBY)
+    """STANDBY, unless a tool is down for a reason of its own."""
+    for tool in run.tools():
+        if tool.emergency_stop_at is None:
+            e10.enter(tool=tool, state=E10State.STANDBY)
 
 
 def abort(held: Claim, run: Run, *, undocked: bool) -> None:
@@ -300,11 +320,12 @@ def hold(
         # An abort that could not be confirmed must be asked for again, by a person.
         ask = "stop" if run.ask == "stop" else ""
         move_run(
-            run, RunState.HELD, held_why=why, evidence=log.plain(evidence), due_at=None, ask=ask
-        )
+            run, RunState.HELD, held_why=why, evidence=log.plain(evidence), due_at=None, ask=ask,
+            paused_by="", paused_why="", resume_at=None,
+        )  # fmt: skip
         log.append(run=run, kind="run.held", why=why, error=error, evidence=evidence)
         # Every company reads a tool's reason: it names no run.
-        e10.enter(tool=run.tool, state=E10State.UNSCHEDULED_DOWN, reason="run held", run_id=run.pk)
+        enter_all(run, E10State.UNSCHEDULED_DOWN, reason="run held")
         lease.release(held)
 
 
@@ -335,14 +356,17 @@ def step_back(held: Claim, run: Run, step: Step) -> None:
         move_step(step, StepState.PENDING)
 
 
-def note_safe(held: Claim, run: Run, error: Exception | None) -> None:
-    """Whether the tool was brought to its safe state."""
+def note_safe(
+    held: Claim, run: Run, tool: Tool, error: Exception | None, *, ms: float | None = None
+) -> None:
+    """Whether a tool was brought to its safe state; `ms` from a person's click to the wire."""
+    timing: dict[str, Any] = {} if ms is None else {"ms": ms}
     with fenced(held):
         if error is None:
             Run.objects.filter(pk=run.pk).update(safe_sent_at=timezone.now())
-            log.append(run=run, kind="tool.safe_sent")
+            log.append(run=run, kind="tool.safe_sent", tool=tool.code, **timing)
         else:
-            log.append(run=run, kind="tool.safe_failed", error=in_words(error))
+            log.append(run=run, kind="tool.safe_failed", tool=tool.code, error=in_words(error))
 
 
 def note_takeover(held: Claim, run: Run) -> None:

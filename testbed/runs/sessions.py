@@ -27,6 +27,7 @@ class Session:
 
 
 def program_of(tool: Tool) -> Program:
+    """How this tool carries out its steps."""
     return TOOLS[tool.kind].program
 
 
@@ -41,6 +42,12 @@ def session_of(tool: Tool, may_write: Callable[[], None]) -> Session:
         session = sessions[tool.pk] = Session(driver, address)
     session.driver.link.may_write = may_write
     return session
+
+
+def drop_all() -> None:
+    """Close every session of this thread."""
+    for tool_id in list(_open.__dict__.get("sessions", {})):
+        drop(tool_id)
 
 
 def drop(tool_id: int) -> None:

@@ -8,17 +8,18 @@ from collections.abc import Sequence
 from django.db import IntegrityError
 from django.utils.translation import gettext_lazy as _
 
+from instruments.catalogue import PLANS
 from instruments.jobs import StepOrder, WaferOrder
 from testbed.booking import no_show
 from testbed.booking.models import Booking
 from testbed.material.models import Lot, Wafer
 from testbed.people.models import User
 from testbed.people.permissions import demand
-from testbed.process.models import Operation, RecipeVersion
+from testbed.process.models import Operation, RecipeVersion, Route
 from testbed.refusals import Refusal
-from testbed.runs import doorbell, log, sessions
+from testbed.runs import doorbell, log
 from testbed.runs.interlocks import Interlock, Situation, interlocks, unmet
-from testbed.runs.models import Run, RunWafer, Step, Traveler
+from testbed.runs.models import Run, RunTool, RunWafer, Step, Traveler
 from testbed.tools.models import Tool
 from testbed.transactions import broken_constraint, in_transaction
 
@@ -42,9 +43,10 @@ def start(*, actor: User, booking: Booking, operation: Operation, slots: Sequenc
 
 
 def _start(actor: User, booking: Booking, operation: Operation, slots: list[int]) -> Run:
-    # The tool's row is the gate: two tablets go through it one after the other.
-    tools = Tool.objects.filter(allocations__booking=booking, kind=operation.tool_kind)
-    list(Tool.objects.select_for_update(no_key=True).filter(pk__in=tools.values("pk")))
+    # The tools' rows are the gate: two tablets go through it one after the other.
+    tools = Tool.objects.filter(allocations__booking=booking)
+    gate = Tool.objects.select_for_update(no_key=True).filter(pk__in=tools.values("pk"))
+    list(gate.order_by("pk"))
     booking.refresh_from_db()
     at = Situation(actor, booking, operation, slots)
     _refuse_unless_met(interlocks(at))
@@ -53,10 +55,11 @@ def _start(actor: User, booking: Booking, operation: Operation, slots: list[int]
         raise _just_started()
     run = _document(at, at.tool, at.version, lot)
     no_show.begin(booking, at.now)
-    steps = _plan(run, at.version, lot, at.wafers)
+    steps = _plan(run, at, at.version, lot)
     log.append(
         run=run, kind="run.queued", actor=actor, steps=len(steps), wafers=len(at.wafers),
         slots=slots, recipe=str(at.version), recipe_sha256=at.version.sha256, tool=at.tool.code,
+        tools=[tool.code for tool in at.tools],
         lot=lot.code, booking=booking.pk,
     )  # fmt: skip
     doorbell.ring_on_commit(run)
@@ -84,11 +87,8 @@ def _just_started() -> Refusal:
 
 
 def _document(at: Situation, tool: Tool, version: RecipeVersion, lot: Lot) -> Run:
-    traveler, _created = Traveler.objects.get_or_create(
-        lot=lot, route=at.operation.route, closed_at=None
-    )
     run = Run.objects.create(
-        traveler=traveler,
+        traveler=_traveler(lot, at.operation.route),
         operation=at.operation,
         booking=at.booking,
         company=at.booking.company,
@@ -97,29 +97,49 @@ def _document(at: Situation, tool: Tool, version: RecipeVersion, lot: Lot) -> Ru
         recipe_sha256=version.sha256,
         started_by=at.actor,
     )
+    others = [other for other in at.tools if other != tool]
+    RunTool.objects.bulk_create(RunTool(run=run, tool=other) for other in others)
     RunWafer.objects.bulk_create(RunWafer(run=run, wafer=wafer) for wafer in at.wafers)
     return run
 
 
-def _plan(run: Run, version: RecipeVersion, lot: Lot, wafers: Sequence[Wafer]) -> list[Step]:
-    """The steps that the tool's program makes of recipe and wafers."""
-    orders = [WaferOrder(wafer.slot, wafer.wafer_id) for wafer in wafers]
+def _traveler(lot: Lot, route: Route) -> Traveler:
+    """The lot's one way through the route; a closed one is opened again for more work."""
+    rows = Traveler.objects.filter(lot=lot, route=route)
+    newest: Traveler | None = rows.order_by("-pk").first()
+    if newest is None:
+        newest, _made = Traveler.objects.get_or_create(lot=lot, route=route, closed_at=None)
+    elif newest.closed_at is not None:
+        newest.closed_at = None
+        newest.save(update_fields=["closed_at"])
+    return newest
+
+
+def _plan(run: Run, at: Situation, version: RecipeVersion, lot: Lot) -> list[Step]:
+    """The steps that the recipe's program makes of recipe and wafers, each for one tool."""
+    orders = [WaferOrder(wafer.slot, wafer.wafer_id) for wafer in at.wafers]
+    program = PLANS[version.recipe.tool_kind].program
     try:
-        planned = sessions.program_of(run.tool).plan(version.body, orders, str(lot.carrier))
+        planned = program.plan(version.body, orders, str(lot.carrier))
     except ValueError as error:
         raise Refusal(
             "recipe_not_runnable",
             _("The tool would not take this recipe."),
             next_step=_("Ask the process engineer to look at the recipe."),
         ) from error
-    by_slot = {wafer.slot: wafer for wafer in wafers}
-    steps = [_step(run, seq, order, by_slot) for seq, order in enumerate(planned, start=1)]
+    by_slot = {wafer.slot: wafer for wafer in at.wafers}
+    by_kind = {tool.kind: tool for tool in at.tools}
+    steps = [
+        _step(run, seq, order, by_kind.get(order.tool_kind, run.tool), by_slot)
+        for seq, order in enumerate(planned, start=1)
+    ]
     return Step.objects.bulk_create(steps)
 
 
-def _step(run: Run, seq: int, order: StepOrder, by_slot: dict[int, Wafer]) -> Step:
+def _step(run: Run, seq: int, order: StepOrder, tool: Tool, by_slot: dict[int, Wafer]) -> Step:
     return Step(
         run=run,
+        tool=tool,
         seq=seq,
         kind=order.kind,
         title=order.title,

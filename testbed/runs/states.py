@@ -36,10 +36,13 @@ ENDED = frozenset({_R.COMPLETED, _R.STOPPED, _R.ABORTED, _R.FAILED})
 ACTIVE = frozenset({_R.QUEUED, _R.SETTING_UP, _R.RUNNING})
 
 RUN_PATHS: dict[RunState, frozenset[RunState]] = {
-    _R.QUEUED: frozenset({_R.SETTING_UP, _R.STOPPED, _R.ABORTED, _R.FAILED, _R.HELD}),
-    _R.SETTING_UP: frozenset({_R.RUNNING, _R.STOPPED, _R.ABORTED, _R.FAILED, _R.HELD}),
+    _R.QUEUED: frozenset({_R.SETTING_UP, _R.PAUSED, _R.STOPPED, _R.ABORTED, _R.FAILED, _R.HELD}),
+    _R.SETTING_UP: frozenset({_R.RUNNING, _R.PAUSED, _R.STOPPED, _R.ABORTED, _R.FAILED, _R.HELD}),
     _R.RUNNING: frozenset({_R.PAUSED, _R.COMPLETED, _R.STOPPED, _R.ABORTED, _R.FAILED, _R.HELD}),
-    _R.PAUSED: frozenset({_R.RUNNING, _R.STOPPED, _R.ABORTED, _R.HELD}),
+    # A paused run goes back to where it was: nothing taken yet, set up, or at work.
+    _R.PAUSED: frozenset(
+        {_R.QUEUED, _R.SETTING_UP, _R.RUNNING, _R.STOPPED, _R.ABORTED, _R.FAILED, _R.HELD}
+    ),
     _R.HELD: frozenset({_R.RUNNING, _R.STOPPED, _R.ABORTED, _R.FAILED}),
     **{state: frozenset() for state in ENDED},
 }

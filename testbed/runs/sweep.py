@@ -6,19 +6,24 @@ Runs every SWEEP_EVERY_S under an advisory lock; doing it twice changes nothing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 
 from django.db import connection
 from django.db.models.functions import Now
 
-from testbed.runs import doorbell, lease, safety
+from testbed.runs import doorbell, lease, safety, sessions
 from testbed.runs.advance import advance, has_work
 from testbed.runs.models import Lease, Run
+from testbed.runs.pause import resume_settled
 from testbed.tools.models import Tool
 
 log = logging.getLogger(__name__)
 LOCK = 0x7E57_0001
+# Tools that are taken over, or told to be safe, beside each other.
+ABREAST = 8
 
 
 @contextmanager
@@ -37,22 +42,46 @@ def _alone() -> Iterator[bool]:
 
 
 def sweep() -> int:
-    """Take over dead leases, make stopped tools safe, ring what is due; how much was done."""
+    """Take over dead leases, make stopped tools safe, let settled runs go on, ring what is due.
+
+    Returns how much was done.
+    """
     with _alone() as alone:
         if not alone:
             return 0
-        return take_over_dead() + make_stopped_safe() + ring_due()
+        return take_over_dead() + make_stopped_safe() + resume_settled() + ring_due()
 
 
 def take_over_dead() -> int:
-    """Every lease that ran out: its worker is dead, frozen or cut off."""
-    dead = Lease.objects.filter(expires_at__lte=Now()).select_related("run", "tool")
-    for row in dead:
-        if row.run is not None and has_work(row.run):
-            _recover(row.run)
-        else:
-            _clear(row.tool)
+    """Every lease that ran out: its worker is dead, frozen or cut off.
+
+    A silent tool takes its timeouts; the others do not wait for it.
+    """
+    dead = list(Lease.objects.filter(expires_at__lte=Now()).select_related("run", "tool"))
+    runs = {row.run.pk: row.run for row in dead if row.run is not None and has_work(row.run)}
+    idle = [row.tool for row in dead if row.run_id not in runs]
+    jobs: list[Callable[[], object]] = [partial(_recover, run) for run in runs.values()]
+    at_once([*jobs, *(partial(_clear, tool) for tool in idle)])
     return len(dead)
+
+
+def at_once(jobs: Sequence[Callable[[], object]]) -> None:
+    """Do them beside each other, ABREAST at a time; one alone is done in this thread."""
+    if len(jobs) == 1:
+        jobs[0]()
+    elif jobs:
+        with ThreadPoolExecutor(min(ABREAST, len(jobs)), "sweep") as pool:
+            for done in [pool.submit(_apart, job) for job in jobs]:
+                done.result()
+
+
+def _apart(job: Callable[[], object]) -> None:
+    """In a thread of its own: nothing that it opened outlives it."""
+    try:
+        job()
+    finally:
+        sessions.drop_all()
+        connection.close()
 
 
 def _recover(run: Run) -> None:
@@ -64,7 +93,7 @@ def _recover(run: Run) -> None:
 
 
 def _clear(tool: Tool) -> None:
-    held = lease.claim(tool_id=tool.pk, run_id=None)
+    held = lease.claim(tool_ids=[tool.pk], run_id=None)
     if held is not None:
         safety.make_safe(tool)
         lease.release(held)
@@ -73,8 +102,7 @@ def _clear(tool: Tool) -> None:
 def make_stopped_safe() -> int:
     """As long as an emergency stop is set, the tool is told so again on every sweep."""
     stopped = Tool.objects.filter(emergency_stop_at__isnull=False).exclude(visa_resource="")
-    for tool in stopped:
-        safety.make_safe(tool)
+    at_once([partial(safety.make_safe, tool) for tool in stopped])
     return len(stopped)
 
 

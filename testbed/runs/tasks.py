@@ -1,7 +1,13 @@
 """What workers are told. Thin: the state each needs and leaves is in PostgreSQL."""
 
+import threading
+from typing import Any
+
+from celery.signals import worker_ready
+from django.db import connection
+
 from testbed.celery import background_task, hardware_task
-from testbed.runs import doorbell
+from testbed.runs import doorbell, safety
 from testbed.runs.advance import advance
 from testbed.runs.sweep import call_canaries
 from testbed.runs.sweep import sweep as sweep_once
@@ -29,3 +35,18 @@ def sweep() -> None:
 def canaries() -> None:
     """Leaves a message on the queue of every tool."""
     call_canaries()
+
+
+@worker_ready.connect(dispatch_uid="runs.safe_at_start")
+def safe_at_start(sender: Any, **kwargs: Any) -> None:
+    """A worker that starts brings its tools at rest to their safe state, beside its work."""
+    queues = [queue.name for queue in sender.task_consumer.queues]
+    if any(name.startswith("tool.") for name in queues):
+        threading.Thread(target=_at_start, args=(queues,), name="safe", daemon=True).start()
+
+
+def _at_start(queues: list[str]) -> None:
+    try:
+        safety.at_start(queues)
+    finally:
+        connection.close()

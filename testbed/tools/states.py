@@ -43,9 +43,15 @@ def enter(
 def emergency_stop(*, actor: User, tool: Tool) -> None:
     """Raise the flag that the link reads before each write; pressing it twice is harmless."""
     demand(actor, "emergency_stop")
-    if Tool.objects.filter(pk=tool.pk, emergency_stop_at=None).update(
-        emergency_stop_at=timezone.now()
-    ):
+    raise_emergency_stop(actor=actor, tool=tool)
+
+
+@transaction.atomic
+def raise_emergency_stop(*, actor: User, tool: Tool) -> None:
+    """The same for a caller who has made sure that this person may (see `emergency_stop`)."""
+    now = timezone.now()
+    if Tool.objects.filter(pk=tool.pk, emergency_stop_at=None).update(emergency_stop_at=now):
+        tool.emergency_stop_at = now
         journal.record(actor=actor, action="tool.emergency_stop", subject=tool)
         enter(tool=tool, state=E10State.UNSCHEDULED_DOWN, reason="emergency stop")
         transaction.on_commit(lambda: emergency_stopped.send(Tool, tool=tool))

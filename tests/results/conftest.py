@@ -92,6 +92,7 @@ def ended_run(
 def add_step(run: Run, seq: int, wafer: Wafer, kind: str) -> Step:
     return Step.objects.create(
         run=run,
+        tool=run.tool,
         seq=seq,
         kind=kind,
         title=f"{kind} {wafer.wafer_id}",

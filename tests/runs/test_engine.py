@@ -275,7 +275,7 @@ def test_the_sweep_rings_what_nobody_answered_and_only_that(
     bells.clear()
     assert sweep.ring_due() == 0
     Run.objects.update(due_at=timezone.now() - timedelta(seconds=1))
-    held = lease.claim(tool_id=run.tool_id, run_id=run.pk)
+    held = lease.claim(tool_ids=[run.tool_id], run_id=run.pk)
     assert held is not None
     assert sweep.ring_due() == 0
     lease.release(held)

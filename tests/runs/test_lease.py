@@ -51,7 +51,7 @@ class Law:
     def claim(self, who: int) -> None:
         dead = self.left <= 0 and (self.owner is not None or self.parked)
         free = self.owner is None or dead
-        got = lease.claim(tool_id=self.tool.pk, run_id=None)
+        got = lease.claim(tool_ids=[self.tool.pk], run_id=None)
         assert (got is not None) == free
         if got is not None:
             assert got.taken_over == dead
@@ -113,7 +113,7 @@ def test_whatever_happens_in_whatever_order(scanner: Tool, acts: list[tuple[str,
 
 def test_a_guard_past_its_deadline_lets_nothing_be_written(floor: Floor) -> None:
     run = floor.start("coat")
-    held = lease.claim(tool_id=run.tool_id, run_id=run.pk)
+    held = lease.claim(tool_ids=[run.tool_id], run_id=run.pk)
     assert held is not None
     with Guard(held, run_id=run.pk, began=guard.clock() - 29) as watch, pytest.raises(LeaseOver):
         watch.may_write()
@@ -122,7 +122,7 @@ def test_a_guard_past_its_deadline_lets_nothing_be_written(floor: Floor) -> None
 def test_the_deadline_never_outlasts_the_row(floor: Floor) -> None:
     run = floor.start("coat")
     began = guard.clock()
-    held = lease.claim(tool_id=run.tool_id, run_id=run.pk)
+    held = lease.claim(tool_ids=[run.tool_id], run_id=run.pk)
     assert held is not None
     watch = Guard(held, run_id=run.pk, began=began)
     assert watch._deadline < began + 30
@@ -130,7 +130,7 @@ def test_the_deadline_never_outlasts_the_row(floor: Floor) -> None:
 
 def test_a_guard_that_is_over_lets_nothing_be_written(floor: Floor) -> None:
     run = floor.start("coat")
-    held = lease.claim(tool_id=run.tool_id, run_id=run.pk)
+    held = lease.claim(tool_ids=[run.tool_id], run_id=run.pk)
     assert held is not None
     with Guard(held, run_id=run.pk, began=guard.clock()) as watch:
         watch.may_write()

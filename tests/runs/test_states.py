@@ -31,7 +31,7 @@ def test_the_database_allows_exactly_the_runs_table(floor: Floor) -> None:
         with transaction.atomic():
             run = floor.start("coat")
             for state in reached(RunState.QUEUED, RUN_PATHS, before)[1:]:
-                Run.objects.filter(pk=run.pk).update(state=state)
+                Run.objects.filter(pk=run.pk).update(**stored(Run, state))
             allowed = after in RUN_PATHS[before]
             assert try_update(Run, run.pk, after) == allowed, (before, after)
             transaction.set_rollback(True)
@@ -53,9 +53,16 @@ def test_the_database_allows_exactly_the_steps_table(floor: Floor) -> None:
 def try_update(model: type[Run] | type[Step], pk: int, state: str) -> bool:
     try:
         with transaction.atomic():
-            return bool(model.objects.filter(pk=pk).update(state=state))
+            return bool(model.objects.filter(pk=pk).update(**stored(model, state)))
     except DatabaseError:
         return False
+
+
+def stored(model: type[Run] | type[Step], state: str) -> dict[str, str]:
+    """A state with what belongs to it: a paused run says who paused it."""
+    if model is Step:
+        return {"state": state}
+    return {"state": state, "paused_by": "person" if state == RunState.PAUSED else ""}
 
 
 def test_an_ended_run_stays_ended() -> None:

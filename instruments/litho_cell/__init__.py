@@ -1,0 +1,1 @@
+"""The litho cell: track and scanner as one, from coat to develop."""
