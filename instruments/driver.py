@@ -205,9 +205,9 @@ class Setting(Entry):
         fits = (
             isinstance(value, (int, float))
             and not isinstance(value, bool)
-            and math.isfinite(value)
             and self.low is not None
             and self.high is not None
+            # Neither NaN nor an infinity lies between two numbers.
             and self.low <= value <= self.high
             and (not self.whole or float(value).is_integer())
         )

@@ -14,7 +14,8 @@ from typing import Protocol
 
 from instruments.errors import LimitExceeded
 
-_PARTS = re.compile(r"[\n;]")
+_PARTS = re.compile(r"[\r\n;]")
+_SPACE = re.compile(r"\s+")
 _ROUNDING = 1e-6
 """Values travel with nine digits."""
 
@@ -69,10 +70,10 @@ class Gate:
         if line.partition(" ")[0].endswith("?") and not _PARTS.search(line):
             return
         for part in _PARTS.split(line):
-            head, _, argument = part.strip().partition(" ")
+            head, *argument = _SPACE.split(part.strip(), maxsplit=1)
             entry = self._entries.get(plain(head))
             if entry is not None:
-                self._check(entry, argument.strip())
+                self._check(entry, argument[0] if argument else "")
 
     def _check(self, entry: Guarded, argument: str) -> None:
         value = entry.read(argument)
