@@ -36,6 +36,10 @@ CONNECTED = (
     Connected("scanner", "scanner", "SCN-1001", "hislip"),
     Connected("track", "track", "TRK-2001", "vxi11"),
     Connected("cd-sem", "cd_sem", "CDS-3001", "socket"),
+    Connected("overlay", "overlay", "OVL-3101", "hislip"),
+    Connected("film", "film", "FLM-3201", "vxi11"),
+    Connected("particles", "particles", "PRT-3301", "hislip"),
+    Connected("prober", "prober", "PRB-8001", "socket"),
 )
 
 

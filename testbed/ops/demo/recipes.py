@@ -60,6 +60,56 @@ RECIPES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
         "cd_sem",
         {"target_nm": 40.0, "landing_v": 500.0, "dose_pc": 10.0, "fields": "full"},
     ),
+    (
+        "arf-uniform",
+        "40 nm lines, one dose and focus",
+        "scanner",
+        {
+            "reticle": "DEMO-L40",
+            "na": 1.35,
+            "sigma_out": 0.9,
+            "sigma_in": 0.7,
+            "mode": "annular",
+            "layout": {"kind": "uniform", "dose": 30.0, "focus": 0.0},
+        },
+    ),
+    (
+        "overlay-4",
+        "Overlay, four marks in every field",
+        "overlay",
+        {"fields": "full", "marks": "four", "tis_correction": "on", "wavelength_nm": 550.0},
+    ),
+    (
+        "film-49",
+        "Film thickness, 49 sites",
+        "film",
+        {"layer": "top", "sites": "49", "target_nm": 100.0, "averages": 4},
+    ),
+    (
+        "particles-40",
+        "Particles from 40 nm",
+        "particles",
+        {
+            "smallest_nm": 40.0,
+            "sensitivity": "high",
+            "edge_mm": 3.0,
+            "compare_with": "nothing",
+        },
+    ),
+    (
+        "iv-diode",
+        "Diode current and voltage, every other die",
+        "prober",
+        {
+            "device": "diode",
+            "dies": "half",
+            "start_v": -1.0,
+            "stop_v": 1.0,
+            "points": 41,
+            "compliance_a": 1e-3,
+            "nplc": 1.0,
+        },
+    ),
 )
 OPERATIONS = (
     (1, "도포", "Coat", "track", "arf-coat", False),
@@ -100,10 +150,11 @@ def load(*, author: User, signer: User) -> None:
 def _recipe(
     code: str, title: str, kind: str, body: dict[str, Any], author: User, signer: User
 ) -> Recipe:
-    existing = Recipe.objects.filter(code=code).first()
-    if existing is not None:
-        return existing
-    recipe = versions.create_recipe(actor=author, code=code, title=title, tool_kind=kind)
+    recipe = Recipe.objects.filter(code=code).first()
+    if recipe is None:
+        recipe = versions.create_recipe(actor=author, code=code, title=title, tool_kind=kind)
+    if recipe.versions.exists():
+        return recipe
     version = versions.write_version(actor=author, recipe=recipe, body=body)
     versions.submit(actor=author, version=version)
     versions.approve(actor=signer, version=version)

@@ -60,12 +60,28 @@ ROUTES: tuple[tuple[str, str, str, tuple[Laid, ...]], ...] = (
             Laid("두께 측정", "Measure thickness", "film", "film-49", 15, 3, 1440, "film-10", True),
         ),
     ),
+    (
+        "litho-overlay",
+        "노광과 오버레이",
+        "Exposure and overlay",
+        (
+            Laid("도포", "Coat", "track", "arf-coat", 6, 2),
+            Laid("노광", "Expose", "scanner", "arf-uniform", 10, 2, 60),
+            Laid("현상", "Develop", "track", "arf-develop", 6, 2, 60),
+            Laid("오버레이 측정", "Measure overlay", "overlay", "overlay-4", 10, 5, 1440,
+                 is_measurement=True),
+        ),
+    ),
+    (
+        "iv-test",
+        "소자 전류·전압 측정",
+        "Current and voltage of test structures",
+        (
+            Laid("I–V 측정", "Measure I–V", "prober", "iv-diode", 15, 3, is_measurement=True),
+        ),
+    ),
 )  # fmt: skip
-RECIPES = (
-    ("metal-etch", "Metal etch (run by hand)", "etcher"),
-    ("film-49", "Film thickness, 49 sites (run by hand)", "film"),
-    ("particles-40", "Particles from 40 nm (run by hand)", "particles"),
-)
+RECIPES = (("metal-etch", "Metal etch (run by hand)", "etcher"),)
 MODULES = (
     {
         "code": "arf-resist-5",
