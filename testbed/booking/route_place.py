@@ -131,8 +131,8 @@ def hold_route(
     from 1, its broken rules) and `nearest_combinations`; as of `Claimant.of`.
     """
     who = Claimant.of(actor, on_behalf_of, override)
-    late = _demand_steps(steps, override)
-    return _all_or_nothing(lambda: _hold(who, steps, kind, late), who.booker, steps)
+    late = demand_steps(steps, override)
+    return all_or_nothing(lambda: _hold(who, steps, kind, late), who.booker, steps)
 
 
 def submit_route(
@@ -146,7 +146,7 @@ def submit_route(
     """
     who = Claimant.on(actor, bundle, override)
     steps = [of_booking(one) for one in steps_in(bundle)]
-    return _all_or_nothing(lambda: _submit(who, bundle, answers), who.booker, steps)
+    return all_or_nothing(lambda: _submit(who, bundle, answers), who.booker, steps)
 
 
 def place_route(
@@ -164,12 +164,12 @@ def place_route(
     quotes: one a step, when its price was agreed beforehand.
     """
     who = Claimant.of(actor, on_behalf_of, override)
-    late = _demand_steps(steps, override)
+    late = demand_steps(steps, override)
 
     def work() -> Bundle:
         return _submit(who, _hold(who, steps, kind, late), answers, quotes)
 
-    return _all_or_nothing(work, who.booker, steps)
+    return all_or_nothing(work, who.booker, steps)
 
 
 def extend_route(*, actor: User, bundle: Bundle) -> Bundle:
@@ -241,7 +241,7 @@ def _hold(who: Claimant, steps: Sequence[Chosen], kind: str, late: Mapping[int, 
         )
         note_aside(who.actor, booking, new)
 
-    _each(enumerate(steps, start=1), one)
+    each_step(enumerate(steps, start=1), one)
     _one_countdown(bundle)
     return bundle
 
@@ -260,7 +260,7 @@ def _submit(
         own = replace(own, quote=quotes[number - 1] if quotes else None)
         submit_now(actor=who.actor, booking=booking, answers=own, override=who.override)
 
-    _each(((booking.position, booking) for booking in held), one)
+    each_step(((booking.position, booking) for booking in held), one)
     return bundle
 
 
@@ -282,7 +282,9 @@ def _supplies_by_step(
     }
 
 
-def _each(numbered: Iterable[tuple[int, Stepping]], work: Callable[[int, Stepping], None]) -> None:
+def each_step(
+    numbered: Iterable[tuple[int, Stepping]], work: Callable[[int, Stepping], None]
+) -> None:
     """Every step in a savepoint of its own, so that all that is broken is told together."""
     broken: dict[int, list[Broken]] = {}
     for number, step in numbered:
@@ -331,7 +333,7 @@ def _cost(actor: User, steps: Sequence[Booking]) -> Charge:
     )
 
 
-def _demand_steps(steps: Sequence[Chosen], override: Override | None = None) -> dict[int, Broken]:
+def demand_steps(steps: Sequence[Chosen], override: Override | None = None) -> dict[int, Broken]:
     """Raise Refusal unless there are some steps, in order, within their queue-time limits.
 
     The steps, by number, whose limit staff set aside.
@@ -368,7 +370,7 @@ def _why_not_after(before: Chosen, step: Chosen) -> Broken | None:
     return None
 
 
-def _all_or_nothing(work: Callable[[], Result], actor: User, steps: Sequence[Chosen]) -> Result:
+def all_or_nothing(work: Callable[[], Result], actor: User, steps: Sequence[Chosen]) -> Result:
     """Run `work`; what is broken becomes one Refusal beside the nearest combinations."""
     try:
         return in_transaction(work)
