@@ -8,6 +8,8 @@ server keeps its plan. `insert` does the same for new rows.
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -16,7 +18,7 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.models.query import ModelIterable, get_related_populators
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 Row = TypeVar("Row")
 
@@ -139,30 +141,79 @@ def _maker(compiler: Any) -> Callable[[list[Any]], Any]:
 def insert(rows: Sequence[models.Model]) -> None:
     """Insert new objects of one model in one statement and give them their keys.
 
-    As `bulk_create`, with neither signals nor batches: for a handful of rows.
+    As `bulk_create`, with neither signals nor batches: for a handful of rows. Inside
+    `inserting_together` the rows are written, and get their keys, when that ends.
     """
-    sql, fields = _insertion(type(rows[0]), len(rows))
+    waiting = _waiting.get()
+    if waiting is None:
+        _insert([rows])
+    else:
+        waiting.append(rows)
+
+
+@contextmanager
+def inserting_together() -> Iterator[None]:
+    """What is inserted inside becomes one statement at the end; nothing when something raises.
+
+    For rows that need neither each other nor each other's keys.
+    """
+    waiting: list[Sequence[models.Model]] = []
+    mark = _waiting.set(waiting)
+    try:
+        yield
+    finally:
+        _waiting.reset(mark)
+    if waiting:
+        _insert(waiting)
+
+
+_waiting: ContextVar[list[Sequence[models.Model]] | None] = ContextVar("rows", default=None)
+
+
+def _insert(parts: Sequence[Sequence[models.Model]]) -> None:
+    """Each part: rows of one model. One statement for all of them."""
+    sql, fields = _insertion(tuple((type(rows[0]), len(rows)) for rows in parts))
     database = connections[DEFAULT_DB_ALIAS]
-    params = [_stored(field, row, database) for row in rows for field in fields]
-    for row, (key,) in zip(rows, run(sql, params), strict=True):
-        row.pk = key
-        state = row._state  # noqa: SLF001 - as Django itself marks what is saved
-        state.adding, state.db = False, DEFAULT_DB_ALIAS
+    params = [
+        _stored(field, row, database)
+        for rows, known in zip(parts, fields, strict=True)
+        for row in rows
+        for field in known
+    ]
+    [keys] = run(sql, params)
+    for rows, own in zip(parts, keys, strict=True):
+        for row, key in zip(rows, own, strict=True):
+            row.pk = key
+            state = row._state  # noqa: SLF001 - as Django itself marks what is saved
+            state.adding, state.db = False, DEFAULT_DB_ALIAS
 
 
-@lru_cache(maxsize=64)
-def _insertion(
-    model: type[models.Model], count: int
-) -> tuple[str, tuple[models.Field[Any, Any], ...]]:
+Fields = tuple["models.Field[Any, Any]", ...]
+
+
+@lru_cache(maxsize=128)
+def _insertion(parts: tuple[tuple[type[models.Model], int], ...]) -> tuple[str, tuple[Fields, ...]]:
+    """A statement that gives one row with a list of new keys for each part."""
+    written = [_one_insertion(model, count) for model, count in parts]
+    named = ", ".join(f"part{place} AS ({sql})" for place, (sql, _fields) in enumerate(written))
+    # The rows of one INSERT come back, and get their keys, in the order of its values.
+    lists = ", ".join(
+        f"(SELECT array_agg(key) FROM part{place})"  # noqa: S608 - a number of ours
+        for place in range(len(written))
+    )
+    return f"WITH {named} SELECT {lists}", tuple(fields for _sql, fields in written)
+
+
+def _one_insertion(model: type[models.Model], count: int) -> tuple[str, Fields]:
     key = model._meta.pk
     fields = tuple(field for field in model._meta.local_concrete_fields if field is not key)
     quote = connection.ops.quote_name
     columns = ", ".join(quote(str(field.column)) for field in fields)
     row = ", ".join(["%s"] * len(fields))
     values = ", ".join([f"({row})"] * count)
-    table = quote(model._meta.db_table)
+    table, own = quote(model._meta.db_table), quote(str(key.column))
     # Names of our own models alone; every value is a parameter.
-    sql = f"INSERT INTO {table} ({columns}) VALUES {values} RETURNING {quote(str(key.column))}"  # noqa: S608
+    sql = f"INSERT INTO {table} ({columns}) VALUES {values} RETURNING {own} AS key"  # noqa: S608
     return sql, fields
 
 

@@ -8,8 +8,8 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from testbed.compiled import Among, Statement, insert, text, whole
-from testbed.people.models import Company, JournalEntry, User
+from testbed.compiled import Among, Statement, insert, inserting_together, text, whole
+from testbed.people.models import ApiToken, Company, JournalEntry, User
 from testbed.tools.models import Tool
 
 
@@ -70,3 +70,32 @@ def test_a_constraint_still_speaks_as_django_does(company_a: Company) -> None:
     )  # fmt: skip
     with pytest.raises(IntegrityError), transaction.atomic():
         insert([twin])
+
+
+def entry(number: int) -> JournalEntry:
+    return JournalEntry(action="x", subject_kind="x", subject_id=number, details={"at": number})
+
+
+def test_what_is_inserted_together_is_one_statement(alice: User, scanner: Tool) -> None:
+    entries = [entry(number) for number in range(3)]
+    token = ApiToken(user=alice, name="t", digest="d")
+    with CaptureQueriesContext(connection) as captured, inserting_together():
+        insert(entries[:2])
+        insert([token])
+        insert(entries[2:])
+    assert len(captured) == 1
+    assert ApiToken.objects.get(pk=token.pk).name == "t"
+    for one in entries:
+        assert JournalEntry.objects.get(pk=one.pk).subject_id == one.subject_id
+
+
+def test_nothing_is_inserted_together_when_something_raises(alice: User) -> None:
+    def work() -> None:
+        with inserting_together():
+            insert([entry(1)])
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        work()
+    insert([entry(2)])
+    assert [one.subject_id for one in JournalEntry.objects.filter(action="x")] == [2]

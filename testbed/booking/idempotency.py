@@ -49,6 +49,19 @@ PARAMETER = OpenApiParameter(
 )
 
 
+class _Written(Response):
+    """An answer whose JSON is written once: the client gets what is kept."""
+
+    def __init__(self, answer: Response) -> None:
+        super().__init__(answer.data, status=answer.status_code, headers=dict(answer.items()))
+        self["Content-Type"] = "application/json"
+        self._text: bytes = JSONRenderer().render(answer.data)
+
+    @property
+    def rendered_content(self) -> bytes:  # type: ignore[override]
+        return self._text
+
+
 def once(request: Request, work: Callable[[], Response]) -> Response:
     """Answer with `work()`, or with what it answered before under the request's key.
 
@@ -72,8 +85,8 @@ def _once(request: Request, user: User, key: str, work: Callable[[], Response]) 
     # Waits here while a duplicate of this request is being done in another transaction.
     written = run(_WRITE, [user.pk, key, digest, timezone.now()])
     if written:
-        response = work()
-        body = JSONRenderer().render(response.data).decode()
+        response = _Written(work())
+        body = response.rendered_content.decode()
         run(_ANSWER, [response.status_code, body, written[0][0]])
         return response
     row = IdempotencyKey.objects.select_for_update().get(user=user, key=key)

@@ -41,7 +41,7 @@ class Names:
 
 
 def placed(booking: Booking, tools: Sequence[Tool], *, booker: User) -> None:
-    """The booker hears, and the desk when it has to answer: one insert, no read."""
+    """The booker hears, and the desk when it has to answer: in one insert, with no read."""
     is_pending = booking.state == BookingState.PENDING
     subject = (
         _("%(booking)s waits for the facility's answer: %(tools)s")

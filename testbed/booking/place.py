@@ -20,7 +20,7 @@ from testbed.booking.request import gather, price
 from testbed.booking.rules import NEEDS_APPROVAL, BookingRequest
 from testbed.booking.take_along import complaints, take_along
 from testbed.booking.target import Target
-from testbed.compiled import insert
+from testbed.compiled import insert, inserting_together
 from testbed.material.models import SLOTS, Lot, LotState
 from testbed.people import journal
 from testbed.refusals import Refusal
@@ -106,10 +106,11 @@ def place(
         new = set_aside(booking, request.gave_way, override)
         insert([booking])
         take_along(booking, answers.supplies)
-        line.write(booking, request.tools)
-        _note(booking, actor)
-        note_aside(actor, booking, new)
-        notify.placed(booking, request.tools, booker=booker)
+        with inserting_together():
+            line.write(booking, request.tools)
+            _note(booking, actor)
+            note_aside(actor, booking, new)
+            notify.placed(booking, request.tools, booker=booker)
         return booking
 
     return claiming(work, actor=booker, target=target, span=span)

@@ -4,12 +4,23 @@ import re
 
 from django.http import HttpRequest
 from django_structlog.middlewares import RequestMiddleware
+from python_ipware.modern.defaults import DEFAULT_PRECEDENCE
+from structlog.contextvars import bind_contextvars
 
+PROXIES = frozenset(DEFAULT_PRECEDENCE) - {"REMOTE_ADDR"}
 SECRET = re.compile(r"(?<=/calendar/)[^/?]+(?=\.ics)")
 
 
 class RequestLog(RequestMiddleware):
     """Logs each request; a private calendar's token is told as `…`."""
+
+    @classmethod
+    def bind_ip(cls, request: HttpRequest) -> None:
+        """Whoever is connected, unless a proxy says for whom; its headers take long to weigh."""
+        if PROXIES.isdisjoint(request.META):
+            bind_contextvars(ip=request.META.get("REMOTE_ADDR") or None)
+        else:
+            super().bind_ip(request)
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:
