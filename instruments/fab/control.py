@@ -103,6 +103,7 @@ class ControlServer:
         wafers: Mapping[str, str],
         marks: Mapping[str, str] | None = None,
         films: Sequence[tuple[str, float]] | None = None,
+        is_printed: bool = False,
     ) -> None:
         world = self._now()
         for power in self._powers.values():
@@ -114,6 +115,7 @@ class ControlServer:
             {int(slot): wafer_id for slot, wafer_id in wafers.items()},
             {int(slot): mark for slot, mark in (marks or {}).items()},
             INCOMING if films is None else [(str(name), float(nm)) for name, nm in films],
+            is_printed=bool(is_printed),
         )
 
     def _clear_faults(self, tool: str = "") -> None:
@@ -189,16 +191,18 @@ class FabControl:
         wafers: Mapping[int, str],
         marks: Mapping[int, str] | None = None,
         films: Sequence[tuple[str, float]] | None = None,
+        *,
+        is_printed: bool = False,
     ) -> None:
         """Put a carrier into the stocker, with wafers by slot; `marks` are map characters D X ?.
 
         Wafers known by their ID keep their state; the others bring `films` (material and mean
-        thickness in nm, from the bottom up; 100 nm of oxide unless told). `ControlError` while a
-        tool works on the carrier.
+        thickness in nm, from the bottom up; 100 nm of oxide unless told) and, if `is_printed`,
+        developed lines in resist. `ControlError` while a tool works on the carrier.
         """
         self._call(
             "deliver", carrier_id=carrier_id, wafers=dict(wafers), marks=dict(marks or {}),
-            films=None if films is None else [list(one) for one in films],
+            films=None if films is None else [list(one) for one in films], is_printed=is_printed,
         )  # fmt: skip
 
     def truth(self, of: str = "process") -> dict[str, Any]:

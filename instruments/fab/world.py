@@ -23,6 +23,7 @@ from instruments.fab.models.litho import (
     Process,
     Surface,
     Truth,
+    full_fields,
     truth_of,
 )
 
@@ -68,6 +69,7 @@ class Wafer:
     shots: dict[Field, Shot] = field(default_factory=dict)
     focus_shift: float = 0.0
     exposures: int = 0
+    exposed_at: float | None = None
     lines: dict[Field, Line] = field(default_factory=dict)
     films: list[Film] = field(default_factory=list)
     particles: list[Particle] = field(default_factory=list)
@@ -123,10 +125,13 @@ class World:
         slots: Mapping[int, str],
         marks: Mapping[int, str] | None = None,
         films: Sequence[tuple[str, float]] = INCOMING,
+        *,
+        is_printed: bool = False,
     ) -> None:
         """Put a carrier into the stocker; known wafers keep their state.
 
-        Wafers nobody knew bring `films`: material and mean thickness in nm, from the bottom up.
+        Wafers nobody knew bring `films`: material and mean thickness in nm, from the bottom up;
+        if `is_printed`, they bring developed lines in resist too, printed at dose to size.
 
         A carrier of that name is replaced unless it stands at a tool.
         """
@@ -141,6 +146,8 @@ class World:
         for wafer_id in slots.values():
             if wafer_id not in self.wafers:
                 self.wafers[wafer_id] = self._incoming(wafer_id, films)
+                if is_printed:
+                    self._print(self.wafers[wafer_id])
 
     def _incoming(self, wafer_id: str, films: Sequence[tuple[str, float]]) -> Wafer:
         """A wafer as its maker ships it; drawn from its name, whatever came before."""
@@ -148,6 +155,14 @@ class World:
         stack = [grown_film(material, nm, rng) for material, nm in films]
         found = scattered(int(rng.poisson(INCOMING_PARTICLES)), "incoming", rng)
         return Wafer(wafer_id, films=stack, particles=found)
+
+    def _print(self, wafer: Wafer) -> None:
+        """Lines from somebody else's scanner."""
+        self.coat(wafer, Coat("SUPPLIED", self.process.best_thickness))
+        best = self.surface(wafer)
+        wafer.shots = {at: Shot(best.dose_to_size, best.best_focus) for at in full_fields()}
+        wafer.exposures = 1
+        self.develop(wafer, Bake())
 
     def carrier(self, carrier_id: str) -> Carrier:
         """The carrier, or `NoSuchThing`."""
@@ -169,7 +184,7 @@ class World:
         wafer.layer += 1
         wafer.coat, wafer.bake, wafer.etched_nm = coat, None, 0.0
         wafer.shots, wafer.lines, wafer.exposures = {}, {}, 0
-        wafer.focus_shift, wafer.registration = 0.0, None
+        wafer.focus_shift, wafer.registration, wafer.exposed_at = 0.0, None, None
         wafer.history.append(f"coat {coat.resist} {coat.thickness:.1f} nm")
 
     def begin_exposure(self, wafer: Wafer, optics: Optics) -> None:

@@ -32,12 +32,12 @@ def test_the_procfile_reads_every_connected_tools_queue() -> None:
     assert checks.unread_queues(queues, read_procfile(REPOSITORY / "Procfile")) == []
 
 
-def test_each_tool_queue_has_one_worker_with_one_process() -> None:
+def test_each_tool_queue_is_read_by_one_worker_with_one_process() -> None:
     lines = read_procfile(REPOSITORY / "Procfile")
     tool_lines = [line for line in lines if "tool." in line.command]
 
     queues = [queue for line in tool_lines for queue in checks.worker_queues(line)]
-    assert len(queues) == len(set(queues)) == len(tool_lines)
+    assert len(queues) == len(set(queues)) == len(CONNECTED)
     assert all(" -c 1 " in f"{line.command} " for line in tool_lines)
     assert all("prefork" in line.command for line in tool_lines)
 

@@ -60,6 +60,28 @@ RECIPES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
         "cd_sem",
         {"target_nm": 40.0, "landing_v": 500.0, "dose_pc": 10.0, "fields": "full"},
     ),
+    ("ox-etch", "Oxide etch to the endpoint", "etcher", {"film": "oxide", "over_etch_pct": 20.0}),
+    ("poly-etch", "Poly etch to the endpoint", "etcher", {"film": "poly", "bias_w": 120.0}),
+    (
+        "metal-etch",
+        "Metal etch, long over-etch",
+        "etcher",
+        {"film": "metal", "over_etch_pct": 30.0, "bcl3_sccm": 60.0, "helium_torr": 12.0},
+    ),
+    (
+        "ox-cvd",
+        "Oxide 200 nm",
+        "cvd",
+        {"film": "oxide", "time_s": 105.0, "temperature_c": 400.0, "pressure_torr": 3.0},
+    ),
+    ("ox-cmp", "Oxide polish, 30 s", "cmp", {"time_s": 30.0, "conditioning": "on"}),
+    ("rca-clean", "RCA clean, certified", "clean", {"chemistry": "rca", "time_s": 300.0}),
+    (
+        "resist-strip",
+        "Resist strip in SPM",
+        "clean",
+        {"chemistry": "spm", "time_s": 300.0, "bath_c": 110.0, "megasonic_w": 0.0},
+    ),
     (
         "arf-uniform",
         "40 nm lines, one dose and focus",

@@ -26,7 +26,7 @@ LITHO_TIMES = {1: (6, 2, None), 2: (10, 4, 60), 3: (6, 2, 60), 4: (10, 4, 240)}
 
 @dataclass(frozen=True)
 class Laid:
-    """An operation of a demo route; the tools for it are run by hand, so its recipe is a title."""
+    """An operation of a demo route; `recipe` is the code of a signed one."""
 
     name_ko: str
     name_en: str
@@ -61,6 +61,16 @@ ROUTES: tuple[tuple[str, str, str, tuple[Laid, ...]], ...] = (
         ),
     ),
     (
+        "oxide-planar",
+        "산화막 증착과 평탄화",
+        "Oxide deposition and planarisation",
+        (
+            Laid("세정", "Clean", "clean", "rca-clean", 15, 9),
+            Laid("산화막 증착", "Deposit oxide", "cvd", "ox-cvd", 15, 4, 120),
+            Laid("연마", "Polish", "cmp", "ox-cmp", 15, 3, 1440),
+        ),
+    ),
+    (
         "litho-overlay",
         "노광과 오버레이",
         "Exposure and overlay",
@@ -81,7 +91,6 @@ ROUTES: tuple[tuple[str, str, str, tuple[Laid, ...]], ...] = (
         ),
     ),
 )  # fmt: skip
-RECIPES = (("metal-etch", "Metal etch (run by hand)", "etcher"),)
 MODULES = (
     {
         "code": "arf-resist-5",
@@ -128,10 +137,8 @@ MODULES = (
 
 
 def load() -> None:
-    """Make what is missing; needs the tools and the litho route."""
+    """Make what is missing; needs the tools, the recipes and the litho route."""
     able = {code: _capability(code, ko, en, tools) for code, ko, en, tools in CAPABILITIES}
-    for code, title, kind in RECIPES:
-        Recipe.objects.get_or_create(code=code, defaults={"title": title, "tool_kind": kind})
     for position, (minutes, each, within) in LITHO_TIMES.items():
         Operation.objects.filter(route__code=ROUTE, position=position).update(
             minutes=minutes, minutes_per_wafer=each, within_minutes=within
