@@ -16,6 +16,7 @@ from rest_framework.exceptions import ValidationError
 from testbed.booking import route_place
 from testbed.booking.bundles import held_until, steps_in
 from testbed.booking.chain_chart import picture
+from testbed.booking.chain_watch import broken_limits
 from testbed.booking.desk_forms import BehalfForm, answerer, booker, overriding, setting_aside
 from testbed.booking.forms import AnswersForm
 from testbed.booking.hold import extensions_left
@@ -180,6 +181,7 @@ def _show(
         "bundle": found,
         "steps": steps,
         "live": [step for step in steps if step.is_live and not step.is_stale(now)],
+        "broken_limits": broken_limits(steps),
         "picture": picture([step for step in steps if step.is_live]),
         "until": until,
         "form": form if until else None,

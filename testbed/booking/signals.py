@@ -12,3 +12,5 @@ giving_back = Signal()
 # Before and after `actor` (who may be None: the facility) moves `booking` to another time or tool.
 moving = Signal()
 moved = Signal()
+# After the facility took the time of `booking`, which waits for a new one.
+displaced = Signal()

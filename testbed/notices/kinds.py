@@ -44,6 +44,7 @@ KINDS: dict[str, Kind] = {
         Kind("booking_decided", _("The facility answered a booking of mine"), may_be_off=False),
         Kind("booking_changed", _("A booking of mine was moved"), may_be_off=False),
         Kind("booking_cancelled", _("A booking of mine was cancelled"), may_be_off=False),
+        Kind("chain_broken", _("A chain of steps does not hold any more"), may_be_off=False),
         Kind("booking_handed_over", _("A booking passed to or from me"), may_be_off=False),
         Kind("booking_shared", _("A colleague shares a booking with me")),
         Kind("booking_question", _("The facility asks about a booking, or I asked")),

@@ -115,6 +115,7 @@ def _offer(
     booking.moved_by_facility_at = now
     booking.reconfirm_by, booking.reconfirmed_at = None, None
     booking.save(update_fields=["state", "moved_by_facility_at", "reconfirm_by", "reconfirmed_at"])
+    signals.displaced.send(sender=Booking, booking=booking)
     row.state, row.answer_by = RebookingState.OPEN, now + THINK
 
 
