@@ -176,11 +176,3 @@ def _row(
         OnTool(tool, found, explain(rule, found)) for tool, found in on_tools if found != parameters
     ]
     return Row(rule, parameters, differing, [one for one in settings if one.code == rule.code], now)
-
-
-def by_heading(rows: Sequence[Row]) -> list[tuple[Any, list[Row]]]:
-    """The rows under their headings, none empty."""
-    return [
-        (heading, [row for row in rows if row.rule.about == about])
-        for about, heading in HEADINGS.items()
-    ]

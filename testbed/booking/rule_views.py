@@ -15,7 +15,8 @@ from django.views.decorators.http import require_GET, require_POST
 from testbed.booking import holidays
 from testbed.booking.hours import KST
 from testbed.booking.models import Holiday
-from testbed.booking.overview import by_heading, overview
+from testbed.booking.overview import overview
+from testbed.booking.rule_filter import known_groups, wanted
 from testbed.people.permissions import demand, may
 from testbed.people.visitor import person
 from testbed.refusals import Refusal
@@ -52,14 +53,17 @@ def rules(request: HttpRequest) -> HttpResponse:
 def _show(request: HttpRequest, form: HolidayForm, refused: Refusal | None = None) -> HttpResponse:
     now = timezone.now()
     tools = list(Tool.objects.visible_to(request.user).select_related("cell"))
-    asked = request.GET.get("tool", "")
-    tool = next((one for one in tools if one.code == asked), None)
-    rows = overview([tool] if tool else tools, now, request.user)
+    groups = known_groups(person(request))
+    narrow = wanted(request.GET, tools, groups)
+    rows = overview([narrow.tool] if narrow.tool else tools, now, request.user)
+    families = narrow.families(rows)
     today = timezone.localtime(now, KST).date()
     context = {
-        "groups": by_heading(rows),
+        "families": families,
+        "shown": sum(len(family.rows) for family in families),
+        "wanted": narrow,
+        "groups": groups,
         "tools": tools,
-        "tool": tool,
         "in_force": sum(row.is_anywhere for row in rows),
         "total": len(rows),
         "holidays": Holiday.objects.filter(day__gte=today.replace(month=1, day=1)),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.shortcuts import get_object_or_404
 from django.urls import path
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import generics, serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -71,6 +71,9 @@ class GroupMemberSerializer(serializers.Serializer[Any]):
         return found
 
 
+NOT_YOURS = {403: OpenApiResponse(description="for the facility's staff")}
+
+
 def _groups(request: Request) -> QuerySet[Group]:
     demand(person(request), "see_groups")
     return Group.objects.prefetch_related("companies", "users")
@@ -85,6 +88,10 @@ class Groups(generics.ListAPIView[Group]):
 
     serializer_class = GroupSerializer
 
+    @extend_schema(responses={200: GroupSerializer(many=True), **NOT_YOURS})
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
     def get_queryset(self) -> QuerySet[Group]:
         return _groups(self.request)
 
@@ -92,7 +99,7 @@ class Groups(generics.ListAPIView[Group]):
 class OneGroup(APIView):
     """One user group; PUT makes or renames it."""
 
-    @extend_schema(responses={200: GroupSerializer})
+    @extend_schema(responses={200: GroupSerializer, **NOT_YOURS})
     def get(self, request: Request, code: str) -> Response:
         return Response(GroupSerializer(_one(request, code)).data)
 

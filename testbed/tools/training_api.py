@@ -36,6 +36,8 @@ class CourseSerializer(serializers.ModelSerializer[Course]):
         slug_field="code", many=True, read_only=True
     )
 
+    area = serializers.ChoiceField(choices=Area.choices, allow_blank=True)
+
     class Meta:
         model = Course
         fields = ("code", "name_ko", "name_en", "area", "tools")
