@@ -13,7 +13,8 @@ from django.views.decorators.http import require_POST, require_safe
 from testbed.people.permissions import may
 from testbed.people.visitor import person
 from testbed.tools import states
-from testbed.tools.models import Area, StateSpan, Tool
+from testbed.tools.courses import asked_on
+from testbed.tools.models import Area, Loading, StateSpan, Tool
 
 HISTORY = 20
 
@@ -48,6 +49,12 @@ def tool(request: HttpRequest, code: str) -> HttpResponse:
         {
             "tool": found,
             "cell_tools": found.cell.tools.exclude(pk=found.pk) if found.cell else [],
+            "courses": asked_on(found.code),
+            "loadings": Loading.objects.visible_to(request.user)
+            .present()
+            .filter(tool=found)
+            .select_related("supply"),
+            "capabilities": found.capabilities.all(),
             "spans": spans.order_by("-started_at")[:HISTORY],
             "now": timezone.now(),
             "hours_by_state": _hours_by_state(found, timedelta(days=7)),

@@ -46,10 +46,22 @@ SECTIONS: tuple[tuple[Part, ...], ...] = (
         Part("/rules/", _("Rules")),
     ),
     (
+        Part("/tools/", _("Tools")),
+        Part("/capabilities/", _("Capabilities")),
+        Part("/supplies/", _("Reticles and materials")),
+        Part("/qualifications/", _("Qualifications")),
+        Part("/trainings/", _("Trainings")),
+        Part("/courses/", _("Courses")),
+    ),
+    (
+        Part("/lots/", _("Lots")),
+        Part("/cleans/", _("Certified cleans")),
+    ),
+    (
         Part("/approvals/", _("Approvals"), "approve_booking"),
         Part("/services/orders/", _("Orders"), "approve_booking"),
         Part("/people/companies/", _("Companies"), "manage_companies"),
-        Part("/qualifications/", _("Qualifications"), "manage_qualifications"),
+        Part("/groups/", _("User groups"), "manage_groups"),
         Part("/penalties/", _("Penalties"), "waive_penalty"),
         Part("/utilities/", _("Supplies of the building"), "see_affected"),
         Part("/ops/mail/", _("Mail"), "see_mail"),
