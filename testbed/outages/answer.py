@@ -94,7 +94,7 @@ def _accept(actor: User, rebooking: Rebooking) -> Rebooking:
         )
     row.booking.moved_by_facility_at = None
     row.booking.save(update_fields=["moved_by_facility_at"])
-    _decide(row, RebookingState.ACCEPTED, actor)
+    decide(row, RebookingState.ACCEPTED, actor)
     journal.record(
         actor=actor,
         action="booking.move_accepted",
@@ -114,7 +114,7 @@ def _choose(actor: User, rebooking: Rebooking, span: Interval) -> Rebooking:
         booking.state = row.former_state
     booking.moved_by_facility_at = None
     rebook.place(actor, booking, tools, span, now)
-    _decide(row, RebookingState.CHANGED, actor)
+    decide(row, RebookingState.CHANGED, actor)
     journal.record(
         actor=actor,
         action="booking.changed",
@@ -134,7 +134,7 @@ def _decline(actor: User, rebooking: Rebooking) -> Rebooking:
     booking.moved_by_facility_at = None
     booking.save(update_fields=["moved_by_facility_at"])
     rebook.end(booking, actor, timezone.now())
-    _decide(row, RebookingState.DECLINED, actor)
+    decide(row, RebookingState.DECLINED, actor)
     journal.record(
         actor=actor, action="booking.cancelled", subject=booking, company=booking.company
     )
@@ -151,7 +151,14 @@ def _locked(actor: User, rebooking: Rebooking) -> tuple[Rebooking, list[Tool]]:
     return found, tools
 
 
-def _decide(row: Rebooking, state: RebookingState, actor: User | None) -> None:
+def locked_waiting(actor: User, rebooking: Rebooking) -> Rebooking:
+    """The row as it is now, locked, while the company may still answer; Refusal otherwise."""
+    row, _tools = _locked(actor, rebooking)
+    _demand_waiting(row)
+    return row
+
+
+def decide(row: Rebooking, state: RebookingState, actor: User | None) -> None:
     row.state, row.decided_at, row.decided_by = state, timezone.now(), actor
     row.save(update_fields=["state", "decided_at", "decided_by"])
 
@@ -186,12 +193,12 @@ def _lapse(rebooking: Rebooking, now: datetime) -> int:
         return 0
     if not row.is_waiting():
         gone = row.booking.state == BookingState.CANCELLED
-        _decide(row, RebookingState.DECLINED if gone else RebookingState.CHANGED, None)
+        decide(row, RebookingState.DECLINED if gone else RebookingState.CHANGED, None)
         return 1
     if row.booking.state == BookingState.DISPLACED:
         _end_unanswered(row, tools, now)
     Booking.objects.filter(pk=row.booking_id).update(moved_by_facility_at=None)
-    _decide(row, RebookingState.LAPSED, None)
+    decide(row, RebookingState.LAPSED, None)
     return 1
 
 

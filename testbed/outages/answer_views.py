@@ -11,7 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from testbed.outages import answer
+from testbed.booking.route_views import wish_of, wished
+from testbed.outages import answer, chain
 from testbed.outages.forms import StartForm
 from testbed.outages.models import Rebooking
 from testbed.people.permissions import demand, may
@@ -43,6 +44,8 @@ def _show(request: HttpRequest, row: Rebooking, refused: Refusal | None = None) 
         "is_open": is_open,
         "may_answer": is_open and may(request.user, "book"),
         "slots": answer.proposals(row) if is_open else [],
+        "chains": [(one, wish_of(one)) for one in chain.proposals(row)] if is_open else [],
+        "is_chain": chain.rest_of(row.booking, timezone.now()) is not None,
         "refused": refused,
     }
     status = refused.status if refused else 200
@@ -73,6 +76,20 @@ def choose_rebooking(request: HttpRequest, pk: int) -> HttpResponse:
     start = form.cleaned_data["starts_at"]
     said = _("The booking has the time you chose.")
     return _answered(request, pk, answer.choose, said, starts_at=start)
+
+
+@require_POST
+@login_required
+def choose_rebooking_chain(request: HttpRequest, pk: int) -> HttpResponse:
+    """A combination's button: every step of the chain that is still to come at its new time."""
+    row = _one(request, pk)
+    demand(request.user, "book")
+    steps = wished(request)
+    if steps is None:
+        messages.error(request, _("This combination could not be read; choose it again."))
+        return redirect("rebooking", pk=row.pk)
+    said = _("The whole chain has the times you chose.")
+    return _answered(request, pk, chain.choose, said, steps=steps)
 
 
 def _answered(request: HttpRequest, pk: int, verb: Any, said: str, **chosen: Any) -> HttpResponse:

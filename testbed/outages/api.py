@@ -14,7 +14,10 @@ from rest_framework.views import APIView
 from testbed.booking import idempotency
 from testbed.booking.api import CLAIMS, checked
 from testbed.booking.explain import slot_json
-from testbed.outages import answer, utilities
+from testbed.booking.route_api import CLAIMS as CHAIN_CLAIMS
+from testbed.booking.route_place import combination_json
+from testbed.booking.route_shapes import ChosenStepsSerializer
+from testbed.outages import answer, chain, utilities
 from testbed.outages import api_shapes as shapes
 from testbed.outages.announce import announce, change
 from testbed.outages.models import Outage, Rebooking, Utility
@@ -166,8 +169,12 @@ class OneRebooking(APIView):
     def get(self, request: Request, pk: int) -> Response:
         row = one_rebooking(request, pk)
         slots = answer.proposals(row) if row.is_waiting() else []
-        data = shapes.RebookingSerializer(row).data
-        return Response({**data, "slots": [slot_json(slot) for slot in slots]})
+        chains = chain.proposals(row) if row.is_waiting() else []
+        more = {
+            "slots": [slot_json(slot) for slot in slots],
+            "chains": [combination_json(one) for one in chains],
+        }
+        return Response({**shapes.RebookingSerializer(row).data, **more})
 
 
 class AcceptRebooking(APIView):
@@ -191,6 +198,19 @@ class ChooseRebooking(APIView):
         asked = checked(shapes.ChoiceSerializer, request.data, request)
         chosen = answer.choose(actor=person(request), rebooking=row, starts_at=asked["starts_at"])
         return answered(request, chosen)
+
+
+class ChooseRebookingChain(APIView):
+    """New times for every step of the chain that is still to come, all of them or none."""
+
+    @extend_schema(
+        request=ChosenStepsSerializer, responses={200: shapes.RebookingSerializer, **CHAIN_CLAIMS}
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        row = one_rebooking(request, pk)
+        demand(person(request), "book")
+        asked = checked(ChosenStepsSerializer, request.data, request)
+        return answered(request, chain.choose(actor=person(request), rebooking=row, **asked))
 
 
 class DeclineRebooking(APIView):
@@ -254,6 +274,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("rebookings/<int:pk>/", OneRebooking.as_view(), name="api_rebooking"),
     path("rebookings/<int:pk>/accept/", AcceptRebooking.as_view(), name="api_rebooking_accept"),
     path("rebookings/<int:pk>/choose/", ChooseRebooking.as_view(), name="api_rebooking_choose"),
+    path(
+        "rebookings/<int:pk>/choose-chain/",
+        ChooseRebookingChain.as_view(),
+        name="api_rebooking_choose_chain",
+    ),
     path("rebookings/<int:pk>/decline/", DeclineRebooking.as_view(), name="api_rebooking_decline"),
     path("utilities/", Utilities.as_view(), name="api_utilities"),
     path("utilities/<slug:code>/", OneUtility.as_view(), name="api_utility"),

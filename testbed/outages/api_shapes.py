@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from testbed.booking.api_shapes import MomentField, SlotSerializer
+from testbed.booking.route_shapes import CombinationSerializer
 from testbed.outages.models import (
     Fate,
     Outage,
@@ -238,12 +239,16 @@ class RebookingSerializer(serializers.ModelSerializer[Rebooking]):
 
 
 class AnswerableSerializer(RebookingSerializer):
-    """With the slots that are free for it now, nearest to the old time first."""
+    """With the slots that are free for it now, nearest to the old time first.
+
+    chains: for a step of a chain, free times for all of its steps that are still to come.
+    """
 
     slots = SlotSerializer(many=True)
+    chains = CombinationSerializer(many=True)
 
     class Meta(RebookingSerializer.Meta):
-        fields: tuple[str, ...] = (*RebookingSerializer.Meta.fields, "slots")
+        fields: tuple[str, ...] = (*RebookingSerializer.Meta.fields, "slots", "chains")
         read_only_fields = fields
 
 

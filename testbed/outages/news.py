@@ -141,21 +141,36 @@ def withdrawn(outage: Outage) -> None:
 
 def chosen(row: Rebooking, tools: Sequence[Tool]) -> None:
     """The colleagues hear what was answered; the calendar entry follows."""
+    if row.state != RebookingState.DECLINED:
+        has_new_time(row.booking, tools)
+        return
     booking = row.booking
-    declined = row.state == RebookingState.DECLINED
-    words = (
-        _("%(booking)s was given back: %(tools)s")
-        if declined
-        else _("%(booking)s has its new time: %(tools)s")
+    subject = said(_("%(booking)s was given back: %(tools)s"), booking=booking, tools=Names(tools))
+    _tell(booking, tools, "booking_cancelled", [subject], CANCEL)
+
+
+def has_new_time(booking: Booking, tools: Sequence[Tool]) -> None:
+    """A time was chosen for a booking that the facility moved, or for a step beside it."""
+    subject = said(
+        _("%(booking)s has its new time: %(tools)s"), booking=booking, tools=Names(tools)
     )
-    subject = said(words, booking=booking, tools=Names(tools))
-    more = [] if declined else [said(NEW, when=kst_span(booking.starts_at, booking.ends_at))]
+    when = said(NEW, when=kst_span(booking.starts_at, booking.ends_at))
+    _tell(booking, tools, "booking_changed", [subject, when], REQUEST)
+
+
+def _tell(
+    booking: Booking,
+    tools: Sequence[Tool],
+    kind: str,
+    sentences: list[StrOrPromise],
+    method: str,
+) -> None:
     tell(
         to=own(booking),
-        kind="booking_cancelled" if declined else "booking_changed",
-        subject=subject,
-        sentences=[subject, *more],
+        kind=kind,
+        subject=sentences[0],
+        sentences=sentences,
         path=f"/bookings/{booking.pk}/",
-        attachments=[invitation(booking, tools, method=CANCEL if declined else REQUEST)],
+        attachments=[invitation(booking, tools, method=method)],
         company=booking.company,
     )
