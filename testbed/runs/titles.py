@@ -16,6 +16,10 @@ TITLES: dict[str, StrOrPromise] = {
     "settings": _("Load the recipe"),
     "expose": _("Expose %(subject)s"),
     "process": _("Process %(subject)s"),
+    "etch": _("Etch %(subject)s"),
+    "deposit": _("Deposit on %(subject)s"),
+    "polish": _("Polish %(subject)s"),
+    "clean": _("Clean %(subject)s"),
     "measure": _("Measure %(subject)s"),
     "trace": _("Read the traces of %(subject)s"),
     "undock": _("Undock %(subject)s"),
@@ -36,5 +40,6 @@ def titled(kind: str, subject: str, otherwise: str = "") -> str:
 
 
 def title_of(step: Step) -> str:
-    """The step's title in the reader's language."""
-    return titled(step.kind, subject_of(step), step.title)
+    """The step's title in the reader's language; with its tool where that is not the run's own."""
+    title = titled(step.kind, subject_of(step), step.title)
+    return title if step.tool_id == step.run.tool_id else f"{title} · {step.tool}"
