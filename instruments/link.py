@@ -49,7 +49,8 @@ class Exchange:
     """One question and its answer, as they were on the wire.
 
     `at` is UTC, `ms` the time from first byte out to last byte in, `error` empty when good,
-    `about` what the caller was doing (`Link.about`).
+    `about` what the caller was doing (`Link.about`), `number` how many exchanges of this link came
+    before: what came after what is told by it, never by a clock that can be set.
     """
 
     at: datetime
@@ -58,6 +59,7 @@ class Exchange:
     ms: float
     error: str = ""
     about: str = ""
+    number: int = 0
 
 
 class Link:
@@ -89,7 +91,8 @@ class Link:
         self.permit: Callable[[str], None] | None = None
         self.about = ""
         self.identity = ""
-        self._log: deque[tuple[float, str, str, float, str, str]] = deque(maxlen=keep)
+        self.logged = 0
+        self._log: deque[tuple[float, str, str, float, str, str, int]] = deque(maxlen=keep)
         self._wire: VisaWire | None = None
         self._pid = os.getpid()
         self._lock = threading.RLock()
@@ -101,8 +104,8 @@ class Link:
     def exchanges(self) -> tuple[Exchange, ...]:
         """The last exchanges, oldest first."""
         return tuple(
-            Exchange(datetime.fromtimestamp(at, UTC), tx, rx, ms, error, about)
-            for at, tx, rx, ms, error, about in tuple(self._log)
+            Exchange(datetime.fromtimestamp(at, UTC), tx, rx, ms, error, about, number)
+            for at, tx, rx, ms, error, about, number in tuple(self._log)
         )
 
     def ask(self, line: str, timeout_s: float | None = None) -> str:
@@ -279,7 +282,8 @@ class Link:
             raise _translated(line, allowed_s, error) from error
         received = answer if isinstance(answer, str) else f"({len(answer)} bytes)"
         ms = (time.perf_counter() - clock) * 1e3
-        self._log.append((began, line, received, ms, "", self.about))
+        self._log.append((began, line, received, ms, "", self.about, self.logged))
+        self.logged += 1
         self._dirty = False
         return answer
 
@@ -297,7 +301,8 @@ class Link:
             self._note(began, what, error, clock)
             raise _translated(what, self.timeout_s, error) from error
         ms = (time.perf_counter() - clock) * 1e3
-        self._log.append((began, what, answer, ms, "", self.about))
+        self._log.append((began, what, answer, ms, "", self.about, self.logged))
+        self.logged += 1
         self._dirty = False
         return answer
 
@@ -317,7 +322,8 @@ class Link:
     def _note(self, began: float, tx: str, error: Exception, clock: float | None = None) -> None:
         ms = 0.0 if clock is None else (time.perf_counter() - clock) * 1e3
         words = f"{type(error).__name__}: {brief(error)}"
-        self._log.append((began, tx, "", ms, words, self.about))
+        self._log.append((began, tx, "", ms, words, self.about, self.logged))
+        self.logged += 1
 
 
 def _translated(line: str, timeout_s: float, error: Exception) -> InstrumentError:
