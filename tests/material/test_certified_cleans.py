@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, ProgrammingError, transaction
 from django.test import Client
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
@@ -19,8 +20,8 @@ from testbed.material.register import register
 from testbed.people.models import JournalEntry, User
 from testbed.refusals import Refusal
 from testbed.runs import moves
-from testbed.runs.models import Run, RunWafer
-from testbed.runs.states import RunState
+from testbed.runs.models import Reading, Run, RunWafer, Step
+from testbed.runs.states import RunState, StepState
 from testbed.tools.models import Clean, ContaminationClass, Tool
 from tests.conftest import make_tool
 from tests.world import World
@@ -175,6 +176,30 @@ def test_only_a_completed_run_cleans_and_only_what_it_processed(
         expected[0] = C.FEOL
         assert str(run) in CertifiedClean.objects.get().certificate
     assert classes(world.lot) == expected
+
+
+def test_a_clean_that_the_tool_itself_does_not_certify_changes_no_class(
+    world: World, technician: User, bench: Tool, rca: Clean
+) -> None:
+    """A resist strip runs on the same tool as the certified clean."""
+    world.lot.wafers.update(contamination_class=C.COPPER)
+    run = Run.objects.create(
+        traveler=world.traveler, operation=world.run.operation, booking=world.booking,
+        company=world.lot.company, tool=bench, recipe_version=world.version,
+        recipe_sha256=world.version.sha256, state=RunState.RUNNING, started_by=technician,
+    )  # fmt: skip
+    certified, stripped, _never = world.lot.wafers.order_by("slot")
+    for seq, (wafer, says) in enumerate(((certified, 1.0), (stripped, 0.0)), start=1):
+        RunWafer.objects.create(run=run, wafer=wafer, state=SubstrateState.PROCESSED)
+        step = Step.objects.create(
+            run=run, tool=bench, seq=seq, kind="clean", title="Clean", wafer=wafer,
+            state=StepState.DONE, after_unknown="ask_tool",
+        )  # fmt: skip
+        Reading.objects.create(
+            run=run, step=step, wafer=wafer, key=moves.CERTIFIED, value=says, at=timezone.now()
+        )
+    moves.end(run, RunState.COMPLETED)
+    assert classes(world.lot) == [C.FEOL, C.COPPER, C.COPPER]
 
 
 STEP = st.tuples(st.sampled_from(["write", "rca", "strip", "run"]), st.sampled_from(C.values))
