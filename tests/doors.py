@@ -164,6 +164,8 @@ PAGES: dict[str, Door] = {
     "decline_rebooking": W,
     "utilities": S,
     "utility": F,
+    "supply_down": F,
+    "supply_back": F,
     # runs
     "runs": S,
     "start_run": F,
@@ -317,6 +319,8 @@ API: dict[str, Door] = {
     "api_rebooking_decline": W,
     "api_utilities": S,
     "api_utility": S,
+    "api_supply_down": F,
+    "api_supply_back": F,
     "api_runs": S,
     "api_run_interlocks": S,
     "api_run": W,

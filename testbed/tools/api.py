@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from testbed.people.visitor import person
-from testbed.tools import qualification_api, states, supply_api, training_api
+from testbed.tools import commands_api, qualification_api, states, supply_api, training_api
 from testbed.tools.models import Area, E10State, Tool
 
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ urlpatterns = [
     *qualification_api.urlpatterns,
     *training_api.urlpatterns,
     *supply_api.urlpatterns,
+    *commands_api.urlpatterns,
     path("tools/", ToolList.as_view(), name="api_tools"),
     path("tools/<slug:code>/", ToolDetail.as_view(), name="api_tool"),
     path(

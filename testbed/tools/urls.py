@@ -1,6 +1,6 @@
 from django.urls import URLPattern, URLResolver, path
 
-from testbed.tools import qualification_views, supply_views, training_views, views
+from testbed.tools import commands_views, qualification_views, supply_views, training_views, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("qualifications/", qualification_views.qualifications, name="qualifications"),
@@ -33,6 +33,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("capabilities/<slug:code>/", supply_views.capability, name="capability"),
     path("tools/", views.tools, name="tools"),
     path("tools/<slug:code>/", views.tool, name="tool"),
+    path("tools/<slug:code>/commands/", commands_views.tool_commands, name="tool_commands"),
     path("tools/<slug:code>/emergency-stop/", views.emergency_stop, name="tool_stop"),
     path(
         "tools/<slug:code>/clear-emergency-stop/",

@@ -219,6 +219,8 @@ NO_PAGE = {
     "choose_rebooking": "answers a form",
     "choose_rebooking_chain": "answers a form",
     "decline_rebooking": "answers a form",
+    "supply_down": "answers a form",
+    "supply_back": "answers a form",
     "pause_run": "answers a form",
     "resume_run": "answers a form",
     "emergency_stop_run": "answers a form",

@@ -1,0 +1,69 @@
+"""The page and the endpoint that show a driver's table: every row, its limits, its recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import translation
+
+from instruments.catalogue import TOOLS
+from testbed.people.models import User
+from testbed.tools import commands
+from testbed.tools.models import Tool
+
+
+@pytest.mark.parametrize("kind", sorted(TOOLS))
+def test_every_row_of_a_driver_stands_in_one_group(kind: str) -> None:
+    shown = [row.name for _title, rows in commands.groups(kind) for row in rows]
+    assert sorted(shown) == sorted(row.name for row in TOOLS[kind].driver.parameters())
+
+
+@pytest.mark.parametrize("kind", sorted(TOOLS))
+def test_every_field_has_a_title_in_both_languages(kind: str) -> None:
+    titles = {}
+    for language in ("ko", "en"):
+        with translation.override(language):
+            titles[language] = [row.title for row in commands.recipe_rows(kind)]
+    assert titles["ko"]
+    assert len(titles["ko"]) == len(titles["en"])
+    assert titles["ko"] != titles["en"]
+
+
+def test_a_recipe_of_two_kinds_shows_each_field_once_with_both_words() -> None:
+    rows = {row.path: row for row in commands.recipe_rows("scanner")}
+    assert rows["layout.kind"].choices == ("fem", "uniform")
+    assert (rows["layout.dose"].low, rows["layout.dose"].high) == (5, 100)
+    assert rows["na"].default == "1.35"
+
+
+def test_a_kind_without_a_driver_has_nothing_to_show() -> None:
+    assert commands.groups("abacus") == []
+    assert commands.recipe_rows("abacus") == []
+    assert commands.recipe_schema("abacus") is None
+
+
+def test_the_page_shows_limits_units_and_small_numbers(
+    alice: User, scanner: Tool, sign_in: Callable[[User], Client]
+) -> None:
+    Tool.objects.filter(pk=scanner.pk).update(kind="prober")
+    page = sign_in(alice).get(reverse("tool_commands", args=[scanner.code])).content.decode()
+    for words in ("SOUR:VOLT", "-20 – 20 V", "1e-09 – 0.1 A", "compliance_a", "전류 제한값"):
+        assert words in page
+    Tool.objects.filter(pk=scanner.pk).update(kind="abacus")
+    page = sign_in(alice).get(reverse("tool_commands", args=[scanner.code])).content.decode()
+    assert "수동으로 운전합니다" in page
+
+
+def test_the_endpoint_gives_the_table_and_the_schema(
+    alice: User, scanner: Tool, api: Callable[[User], Any]
+) -> None:
+    Tool.objects.filter(pk=scanner.pk).update(kind="film")
+    found = api(alice).get(reverse("api_tool_commands", args=[scanner.code])).json()
+    rows = {row["name"]: row for row in found["commands"]}
+    assert (rows["averages"]["low"], rows["averages"]["high"]) == (1, 16)
+    assert found["recipe_schema"]["properties"]["target_nm"]["unit"] == "nm"
+    assert api(alice).get(reverse("api_tool_commands", args=["nothing"])).status_code == 404
