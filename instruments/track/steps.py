@@ -62,9 +62,10 @@ class TrackProgram(CarrierProgram):
         return [(one.entry.name, value[one.path]) for one in self.fields(recipe)]
 
     def finished(self, tool: ScpiTool, order: StepOrder, handle: str) -> Done:
-        """The thickness after a coat."""
+        """The thickness after a coat; after a development how long the wafer had waited."""
         if order.params["recipe"]["operation"] != "coat":
-            return Done()
+            delay = tool.number(f'RES:PEBD? "{handle}"')
+            return Done((ReadingValue("peb_delay", delay, "s"),))
         thickness = tool.number(f'RES:THIC? "{handle}"')
         return Done((ReadingValue("thickness", thickness, "nm"),))
 

@@ -17,7 +17,7 @@ from testbed.booking.explain import slot_json
 from testbed.booking.route_api import CLAIMS as CHAIN_CLAIMS
 from testbed.booking.route_place import combination_json
 from testbed.booking.route_shapes import ChosenStepsSerializer
-from testbed.outages import answer, chain, utilities
+from testbed.outages import answer, chain, failure_api, utilities
 from testbed.outages import api_shapes as shapes
 from testbed.outages.announce import announce, change
 from testbed.outages.models import Outage, Rebooking, Utility
@@ -282,4 +282,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("rebookings/<int:pk>/decline/", DeclineRebooking.as_view(), name="api_rebooking_decline"),
     path("utilities/", Utilities.as_view(), name="api_utilities"),
     path("utilities/<slug:code>/", OneUtility.as_view(), name="api_utility"),
+    *failure_api.urlpatterns,
 ]

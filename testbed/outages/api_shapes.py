@@ -11,6 +11,7 @@ from rest_framework import serializers
 
 from testbed.booking.api_shapes import MomentField, SlotSerializer
 from testbed.booking.route_shapes import CombinationSerializer
+from testbed.outages import failures
 from testbed.outages.models import (
     Fate,
     Outage,
@@ -264,10 +265,14 @@ class UtilitySerializer(serializers.ModelSerializer[Utility]):
     tools: serializers.Field[Any, Any, Any, Any] = serializers.SlugRelatedField(
         slug_field="code", many=True, read_only=True
     )
+    is_down = serializers.SerializerMethodField(help_text="reported down, or closed, right now")
+
+    def get_is_down(self, utility: Utility) -> bool:
+        return failures.is_down(utility)
 
     class Meta:
         model = Utility
-        fields = ("code", "name_ko", "name_en", "tools")
+        fields = ("code", "name_ko", "name_en", "tools", "settle_s", "is_down")
         read_only_fields = fields
 
 
@@ -275,6 +280,10 @@ class UtilityChangeSerializer(serializers.Serializer[Any]):
     name_ko = WordsField(max_length=60)
     name_en = WordsField(max_length=60)
     tools = ToolCodesField(max_length=200)
+    settle_s = serializers.IntegerField(
+        required=False, min_value=0, max_value=86_400,
+        help_text="seconds from its return until paused runs go on",
+    )  # fmt: skip
 
 
 class NewUtilitySerializer(UtilityChangeSerializer):

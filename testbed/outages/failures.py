@@ -83,6 +83,15 @@ def end(*, actor: User, utility: Utility) -> SupplyFailure:
     return in_transaction(work)
 
 
+def is_down(utility: Utility) -> bool:
+    """Reported down, or closed, right now."""
+    now = timezone.now()
+    running = OutageOccurrence.objects.live().filter(
+        outage__utility=utility, starts_at__lte=now, ends_at__gt=now
+    )
+    return utility.failures.filter(ended_at=None).exists() or running.exists()
+
+
 def troubles(tools: Sequence[Tool], now: datetime) -> list[Trouble]:
     """What these tools need and cannot rely on now, by code of the supply; two queries."""
     ends: dict[int, list[datetime | None]] = {}

@@ -16,6 +16,7 @@ from testbed.booking.hours import KST
 from testbed.outages.models import Fate, OutageKind, Repeat, Scope, Utility
 from testbed.outages.rebook import Chosen
 from testbed.outages.terms import EVERY_MOST, LONGEST_NOTE, LONGEST_REASON, Terms
+from testbed.outages.utilities import SETTLE_S
 from testbed.people.permissions import may
 from testbed.tools.models import Area, Tool
 
@@ -206,10 +207,24 @@ class UtilityForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
     )
 
+    settle_s = forms.IntegerField(
+        label=_("Settling time (s)"),
+        min_value=0,
+        max_value=86_400,
+        initial=SETTLE_S,
+        required=False,
+        help_text=_("Seconds from its return until the runs that it paused go on."),
+    )
+
+    def clean_settle_s(self) -> int:
+        given = self.cleaned_data["settle_s"]
+        return SETTLE_S if given is None else int(given)
+
     def __init__(self, *args: Any, user: User, utility: Utility | None = None, **kw: Any) -> None:
         if utility is not None:
             codes = list(utility.tools.values_list("code", flat=True))
-            names = {"name_ko": utility.name_ko, "name_en": utility.name_en}
+            names: dict[str, Any] = {"name_ko": utility.name_ko, "name_en": utility.name_en}
+            names["settle_s"] = utility.settle_s
             kw["initial"] = {**names, "code": utility.code, "tools": codes}
         super().__init__(*args, **kw)
         tools: Any = self.fields["tools"]

@@ -20,12 +20,28 @@ if TYPE_CHECKING:
     from testbed.tools.models import Tool
 
 
-def add(*, actor: User, code: str, name_ko: str, name_en: str, tools: Sequence[Tool]) -> Utility:
-    """A new supply. Refusal "code_taken" (409) when another has this code."""
+SETTLE_S = 300
+
+
+def add(
+    *,
+    actor: User,
+    code: str,
+    name_ko: str,
+    name_en: str,
+    tools: Sequence[Tool],
+    settle_s: int = SETTLE_S,
+) -> Utility:
+    """A new supply; `settle_s` seconds after its return what it paused goes on.
+
+    Refusal "code_taken" (409) when another has this code.
+    """
     demand(actor, "close_tools")
 
     def work() -> Utility:
-        utility = Utility.objects.create(code=code, name_ko=name_ko, name_en=name_en)
+        utility = Utility.objects.create(
+            code=code, name_ko=name_ko, name_en=name_en, settle_s=settle_s
+        )
         return _keep(actor, utility, tools)
 
     try:
@@ -40,15 +56,22 @@ def add(*, actor: User, code: str, name_ko: str, name_en: str, tools: Sequence[T
 
 
 def edit(
-    *, actor: User, utility: Utility, name_ko: str, name_en: str, tools: Sequence[Tool]
+    *,
+    actor: User,
+    utility: Utility,
+    name_ko: str,
+    name_en: str,
+    tools: Sequence[Tool],
+    settle_s: int | None = None,
 ) -> Utility:
-    """Other names or other tools; closures that are announced keep the tools they have."""
+    """Other names, tools or settling time; closures that are announced keep the tools they have."""
     demand(actor, "close_tools")
 
     def work() -> Utility:
         found = Utility.objects.select_for_update().get(pk=utility.pk)
         found.name_ko, found.name_en = name_ko, name_en
-        found.save(update_fields=["name_ko", "name_en"])
+        found.settle_s = found.settle_s if settle_s is None else settle_s
+        found.save(update_fields=["name_ko", "name_en", "settle_s"])
         return _keep(actor, found, tools)
 
     return in_transaction(work)

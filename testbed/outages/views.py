@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from testbed.outages import utilities as supplies
 from testbed.outages.announce import announce, change
 from testbed.outages.forms import OutageForm, UtilityForm, fates_of, initial_for, initial_of
-from testbed.outages.models import Outage, OutageOccurrence, Rebooking, Utility
+from testbed.outages.models import Outage, OutageOccurrence, Rebooking, SupplyFailure, Utility
 from testbed.outages.plan import look
 from testbed.outages.terms import terms_of
 from testbed.outages.withdraw import end_early, withdraw
@@ -185,9 +185,12 @@ def utilities(request: HttpRequest) -> HttpResponse:
                 return redirect("utilities")
     now = timezone.now()
     out = OutageOccurrence.objects.live().filter(starts_at__lte=now, ends_at__gt=now)
+    down = SupplyFailure.objects.open()
     context = {
         "utilities": Utility.objects.visible_to(user).prefetch_related("tools"),
         "out": set(out.values_list("outage__utility_id", flat=True)),
+        "down": set(down.values_list("utility_id", flat=True)),
+        "may_report": may(user, "maintain_tools"),
         "form": form,
         "refused": refused,
         "may_edit": may(user, "close_tools"),

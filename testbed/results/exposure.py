@@ -47,8 +47,10 @@ class Layout:
 
 
 def layout_of(body: Mapping[str, Any]) -> Layout | None:
-    """The layout in an exposure recipe's body; None when it has none that can be read."""
-    layout = body.get("layout")
+    """The layout in the body of an exposure's or a litho cell's recipe; None when it has none that
+    can be read."""
+    exposure = body.get("expose")
+    layout = (exposure if isinstance(exposure, Mapping) else body).get("layout")
     if not isinstance(layout, Mapping):
         return None
     try:

@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 
 CD = "cd"
 DEFAULT_TARGET_NM = 40.0
+BODY = "recipe_version__body__"
+
+
+def _exposes(run: str = "") -> Q:
+    """Runs whose recipe has a layout: an exposure's own, or the exposure of a litho cell's."""
+    has_layout = Q(**{f"{run}{BODY}has_key": "layout"})
+    return has_layout | Q(**{f"{run}{BODY}expose__has_key": "layout"})
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,7 @@ def latest_measurement_of(wafer: Wafer) -> Run | None:
 def exposure_run(traveler: Traveler, before: Run) -> Run | None:
     """The latest exposure of the traveler before a measurement: where its curves were recorded."""
     return (
-        traveler.runs.filter(pk__lt=before.pk, recipe_version__body__has_key="layout")
+        traveler.runs.filter(_exposes(), pk__lt=before.pk)
         .filter(started_at__isnull=False)
         .order_by("-pk")
         .first()
@@ -116,7 +123,7 @@ def layouts(traveler: Traveler, before: Run) -> dict[int, Layout]:
     """By wafer pk, the layout of the last exposure that began before the measurement `before`."""
     rows = (
         RunWafer.objects.filter(run__traveler=traveler, run__pk__lt=before.pk)
-        .filter(run__started_at__isnull=False, run__recipe_version__body__has_key="layout")
+        .filter(_exposes("run__"), run__started_at__isnull=False)
         .order_by("run_id")
         .values_list("wafer_id", "run__recipe_version__body")
     )

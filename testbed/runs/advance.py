@@ -76,6 +76,7 @@ class _Turn:
         self.only_recover = only_recover
         self.step = self._current()
         self.crew = Crew(run, watch.may_write)
+        self.crew.about(self.step)
 
     def take(self) -> bool:
         """Do one thing and let the lease go; True when something was done."""

@@ -9,10 +9,7 @@ hold asks a person at once. Everything is bounded; what stays unclear raises `Un
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, TypeVar
-
-from django.utils import timezone
 
 from instruments.driver import ScpiTool
 from instruments.errors import Halted, HistoryLost, InstrumentError, NotConnected, WrongInstrument
@@ -129,7 +126,7 @@ class Attempt:
         self.on_trouble = on_trouble
         self.on_answer = on_answer
         self.troubles = 0
-        self.began_at: datetime = timezone.now()
+        self.first = tool.link.logged
 
     def start(self, *, ask_first: bool) -> Outcome:
         """Begin the step, or (`ask_first`) find out what became of it."""
@@ -221,7 +218,7 @@ class Attempt:
     def _commanded(self) -> bool:
         """True when a command (not only questions) left since this attempt began."""
         return any(
-            one.at >= self.began_at and "*OPC?" in one.tx for one in self.tool.link.exchanges
+            one.number >= self.first and "*OPC?" in one.tx for one in self.tool.link.exchanges
         )
 
 

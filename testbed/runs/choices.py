@@ -97,7 +97,9 @@ BY_CODE = {
 def held_step(run: Run) -> Step | None:
     """The step a held run stands at."""
     waiting = (StepState.UNKNOWN, StepState.FAILED, StepState.PENDING)
-    return run.steps.select_related("wafer").filter(state__in=waiting).order_by("seq").first()
+    return (
+        run.steps.select_related("wafer", "tool").filter(state__in=waiting).order_by("seq").first()
+    )
 
 
 def choices(run: Run) -> list[Choice]:

@@ -9,7 +9,7 @@ from instruments.driver import ScpiTool
 from instruments.errors import Halted, InstrumentError
 from instruments.jobs import Program
 from instruments.link import Exchange
-from testbed.runs import attempt, sessions
+from testbed.runs import attempt, sessions, wire
 from testbed.runs.attempt import Pause, Undecided
 from testbed.runs.models import Run, Step
 from testbed.runs.sessions import Session
@@ -37,12 +37,19 @@ class Crew:
 
     def __init__(self, run: Run, may_write: Callable[[], None]) -> None:
         self.own_id = run.tool_id
+        self.run_id = run.pk
         self.tools = [Driven(tool, sessions.session_of(tool, may_write)) for tool in run.tools()]
 
     def of(self, step: Step | None) -> Driven:
         """The tool of the step; without a step the one that the run stands under."""
         tool_id = self.own_id if step is None else step.tool_id
         return next(one for one in self.tools if one.tool.pk == tool_id)
+
+    def about(self, step: Step | None) -> None:
+        """From here on the wires' logs say that this run, and this step, is what they serve."""
+        seq = None if step is None else step.seq
+        for one in self.tools:
+            one.driver.link.about = wire.label(self.run_id, one.tool.code, seq)
 
     def exchanges(self) -> tuple[Exchange, ...]:
         """What was said on the wires, oldest first."""

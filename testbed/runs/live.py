@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext_lazy as _
 
 from testbed.material.models import SLOTS, SubstrateState
+from testbed.notices.said import kst_moment
+from testbed.outages.models import Utility
 from testbed.runs import doorbell, log
 from testbed.runs.choices import TOOL_SAYS, choices, held_step
-from testbed.runs.models import Run, RunWafer, Step
+from testbed.runs.models import PausedBy, Run, RunWafer, Step
 from testbed.runs.progress import Progress, progress_of
 from testbed.runs.states import ENDED, RunState, StepState
 from testbed.runs.titles import title_of
@@ -68,6 +70,8 @@ def phase(run: Run) -> str:
     if run.state in ENDED:
         return "ended"
     part = "held" if run.state == RunState.HELD else "open"
+    if run.state == RunState.PAUSED:
+        part = f"paused-{run.paused_by}"
     return f"{part}-{run.ask}" if run.ask else part
 
 
@@ -80,7 +84,7 @@ def card(run: Run, now: datetime) -> dict[str, Any]:
 
 def view(run: Run, now: datetime) -> dict[str, Any]:
     """Everything `runs/live.html` and its controls draw."""
-    steps = list(run.steps.select_related("wafer"))
+    steps = list(run.steps.select_related("wafer", "tool"))
     done = progress_of(run, steps, now)
     tone, icon = STATE_LOOK[RunState(run.state)]
     shown = _window(steps, done)
@@ -98,6 +102,8 @@ def view(run: Run, now: datetime) -> dict[str, Any]:
         "steps_after": _hidden_after(steps, shown),
         "alarms": _alarms(run, now),
         "held": _held(run),
+        "paused": _paused(run),
+        "tools": run.tools(),
     }
 
 
@@ -132,7 +138,7 @@ def _slots(run: Run) -> list[Slot]:
 def _alarms(run: Run, now: datetime) -> list[StrOrPromise]:
     """What is wrong right now, in words."""
     alarms: list[StrOrPromise] = []
-    if run.tool.emergency_stop_at is not None:
+    if any(tool.emergency_stop_at for tool in run.tools()):
         alarms.append(_("The emergency stop of this tool is set."))
     waiting = now - run.changed_at > PATIENCE
     if run.state == RunState.QUEUED and waiting:
@@ -147,6 +153,24 @@ def _alarms(run: Run, now: datetime) -> list[StrOrPromise]:
             _("The abort is not confirmed by the tool yet. In danger press its red button.")
         )
     return alarms
+
+
+def _paused(run: Run) -> dict[str, StrOrPromise] | None:
+    """Why a paused run waits, and for what."""
+    if run.state != RunState.PAUSED:
+        return None
+    if run.paused_by == PausedBy.PERSON:
+        return {"why": run.paused_why, "until": _("It goes on when a person lets it.")}
+    names = ", ".join(
+        str(one) for one in Utility.objects.filter(code__in=run.paused_why.split(", "))
+    )
+    if run.resume_at is None:
+        until: StrOrPromise = _("It goes on by itself once the supply is back and has settled.")
+    else:
+        until = _("The supply is back; it has settled at %(at)s.") % {
+            "at": kst_moment(run.resume_at)
+        }
+    return {"why": _("In want of: %(supplies)s.") % {"supplies": names}, "until": until}
 
 
 def _held(run: Run) -> dict[str, Any] | None:

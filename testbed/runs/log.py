@@ -91,12 +91,14 @@ SAYS: dict[str, StrOrPromise] = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check of a run's log found; `broken_at` is the first wrong event's number."""
+    """What a check of a run found; `broken_at` is the first wrong event's number, `data` how many
+    readings, sites and curves were recomputed (see `testbed.runs.proof`)."""
 
     whole: bool
     events: int
     broken_at: int | None = None
     sentence: StrOrPromise = ""
+    data: int = 0
 
 
 def canonical(value: Mapping[str, Any]) -> bytes:

@@ -312,6 +312,9 @@ class WireLog(models.Model):
 
     class Meta:
         ordering = ("run", "pk")
+        triggers: ClassVar[list[pgtrigger.Trigger]] = [
+            pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+        ]
 
     def __str__(self) -> str:
         return f"{self.run_id} {self.at}"

@@ -16,16 +16,22 @@ from instruments.jobs import Done, Progress
 from instruments.link import Exchange
 from testbed.material.certify import clean_by_run
 from testbed.material.models import SubstrateState, Wafer
-from testbed.runs import doorbell, lease, log, store
+from testbed.process.models import Operation
+from testbed.runs import doorbell, lease, log, proof, store
 from testbed.runs.lease import Claim
-from testbed.runs.models import Run, RunTool, RunWafer, Step, WireLog
+from testbed.runs.models import Reading, Run, RunTool, RunWafer, Step, Traveler
 from testbed.runs.signals import run_ended
 from testbed.runs.states import ENDED, RunState, StepState
 from testbed.runs.titles import subject_of
+from testbed.runs.wire import keep as keep_wire
 from testbed.tools import states as e10
 from testbed.tools.models import E10State, Tool
 
-KEPT_EXCHANGES = 200
+CERTIFIED = "certified_feol"
+"""The reading by which a cleaning tool says whether a wafer's clean certifies the class."""
+OUT_OF_THE_ROUTE = (
+    SubstrateState.ABORTED, SubstrateState.STOPPED, SubstrateState.REJECTED, SubstrateState.LOST,
+)  # fmt: skip
 
 
 class NotFrom(Exception):
@@ -170,12 +176,13 @@ def park(held: Claim, run: Run) -> None:
 def done(held: Claim, run: Run, step: Step, outcome: Done) -> None:
     """Keep the data, the step DONE, the tool free, and the bell rung: all or nothing."""
     with fenced(held):
-        store.keep(step, outcome)
+        kept = store.keep(step, outcome)
         move_step(step, StepState.DONE, ended_at=timezone.now(), progress=1.0)
         settle_wafer(step)
         log.append(
             run=run, kind="step.done", step=step.seq, title=step.title,
             readings=len(outcome.readings), sites=len(outcome.sites), traces=len(outcome.traces),
+            data_sha256=proof.fingerprint(kept),
         )  # fmt: skip
         go_on(held, run)
 
@@ -250,12 +257,18 @@ def end(run: Run, state: RunState, **changes: Any) -> None:
     if state == RunState.COMPLETED:
         _certify_clean(run)
     _free_tool(run)
+    _close_traveler(run)
     transaction.on_commit(lambda: run_ended.send(Run, run=run))
 
 
 def _certify_clean(run: Run) -> None:
-    """What a completed run on a cleaning tool has processed is of a better class from now on."""
+    """What a completed run on a cleaning tool has processed is of a better class from now on.
+
+    Where the tool itself says of a wafer that its clean certifies nothing, it stays as it was.
+    """
+    denied = Reading.objects.filter(run=run, key=CERTIFIED, value=0, wafer__isnull=False)
     rows = run.run_wafers.filter(state=SubstrateState.PROCESSED).select_related("wafer")
+    rows = rows.exclude(wafer__in=denied.values("wafer"))
     clean_by_run(
         actor=run.started_by,
         tool=run.tool,
@@ -263,6 +276,22 @@ def _certify_clean(run: Run) -> None:
         run_id=run.pk,
         certificate=f"{run} · {run.recipe_version} · SHA-256 {run.recipe_sha256}"[:500],
     )
+
+
+def _close_traveler(run: Run) -> None:
+    """The way through the route is over when its last operation has left no wafer waiting.
+
+    A wafer that was aborted, stopped or lost on the way waits for nothing.
+    """
+    last = Operation.objects.filter(route=run.operation.route_id).order_by("-position").first()
+    if last is None or last.pk != run.operation_id:
+        return
+    rows = RunWafer.objects.filter(run__traveler=run.traveler_id)
+    out = rows.filter(state__in=OUT_OF_THE_ROUTE).values("wafer")
+    through = rows.filter(run__operation=last, state=SubstrateState.PROCESSED).values("wafer")
+    waiting = rows.exclude(wafer__in=out).exclude(wafer__in=through)
+    if not waiting.exists():
+        Traveler.objects.filter(pk=run.traveler_id).update(closed_at=run.ended_at)
 
 
 def _counts(run: Run) -> dict[str, int]:
@@ -372,21 +401,6 @@ def note_safe(
 def note_takeover(held: Claim, run: Run) -> None:
     with fenced(held):
         log.append(run=run, kind="lease.taken_over", epoch=held.epoch)
-
-
-def keep_wire(run: Run, step: Step | None, wire: Sequence[Exchange]) -> None:
-    """The newest exchanges on the wire, kept with the run.
-
-    A link serves one run after another: what was said before this run is another company's.
-    """
-    rows = [
-        {"at": one.at.isoformat(), "tx": one.tx, "rx": one.rx, "ms": round(one.ms, 2),
-         "error": one.error}
-        for one in wire[-KEPT_EXCHANGES:]
-        if one.at >= run.created_at
-    ]  # fmt: skip
-    if rows:
-        WireLog.objects.create(run=run, step=step, exchanges=log.plain(rows))
 
 
 def in_words(error: Exception) -> str:

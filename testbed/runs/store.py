@@ -28,11 +28,18 @@ class DamagedBlock(Exception):
     """A stored curve does not have the SHA-256 it was written with."""
 
 
-def keep(step: Step, outcome: Done) -> None:
-    """Write everything `outcome` carries, in batches, inside the caller's transaction."""
-    Reading.objects.bulk_create(_readings(step, outcome.readings), batch_size=BATCH)
-    SiteReading.objects.bulk_create(_sites(step, outcome.sites), batch_size=BATCH)
-    TraceBlock.objects.bulk_create(_blocks(step, outcome.traces), batch_size=BATCH)
+def keep(step: Step, outcome: Done) -> list[Reading | SiteReading | TraceBlock]:
+    """Write everything `outcome` carries, in batches, inside the caller's transaction.
+
+    Returns the rows in the order in which they were stored.
+    """
+    readings = _readings(step, outcome.readings)
+    sites = _sites(step, outcome.sites)
+    blocks = _blocks(step, outcome.traces)
+    Reading.objects.bulk_create(readings, batch_size=BATCH)
+    SiteReading.objects.bulk_create(sites, batch_size=BATCH)
+    TraceBlock.objects.bulk_create(blocks, batch_size=BATCH)
+    return [*readings, *sites, *blocks]
 
 
 def _readings(step: Step, values: Sequence[ReadingValue]) -> list[Reading]:

@@ -11,6 +11,7 @@ from testbed.runs import doorbell, safety
 from testbed.runs.advance import advance
 from testbed.runs.sweep import call_canaries
 from testbed.runs.sweep import sweep as sweep_once
+from testbed.runs.watch import ask_idle
 
 
 @hardware_task
@@ -35,6 +36,12 @@ def sweep() -> None:
 def canaries() -> None:
     """Leaves a message on the queue of every tool."""
     call_canaries()
+
+
+@background_task
+def ask_idle_tools() -> None:
+    """Leaves with every free tool whether it answers."""
+    ask_idle()
 
 
 @worker_ready.connect(dispatch_uid="runs.safe_at_start")

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from testbed.runs import views
+from testbed.runs import control_views, views
 
 urlpatterns = [
     path("runs/", views.runs, name="runs"),
@@ -8,7 +8,14 @@ urlpatterns = [
     path("runs/<int:pk>/", views.run, name="run"),
     path("runs/<int:pk>/live/", views.run_live, name="run_live"),
     path("runs/<int:pk>/log/", views.run_log, name="run_log"),
-    path("runs/<int:pk>/stop/", views.stop_run, name="stop_run"),
-    path("runs/<int:pk>/abort/", views.abort_run, name="abort_run"),
-    path("runs/<int:pk>/resolve/", views.resolve_run, name="resolve_run"),
+    path("runs/<int:pk>/pause/", control_views.pause_run, name="pause_run"),
+    path("runs/<int:pk>/resume/", control_views.resume_run, name="resume_run"),
+    path("runs/<int:pk>/stop/", control_views.stop_run, name="stop_run"),
+    path("runs/<int:pk>/abort/", control_views.abort_run, name="abort_run"),
+    path(
+        "runs/<int:pk>/emergency-stop/",
+        control_views.emergency_stop_run,
+        name="emergency_stop_run",
+    ),
+    path("runs/<int:pk>/resolve/", control_views.resolve_run, name="resolve_run"),
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
@@ -11,16 +10,15 @@ from django.core.paginator import Paginator
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from testbed.booking.models import Booking
 from testbed.people.permissions import demand, may
 from testbed.people.visitor import person
 from testbed.process.models import Operation
 from testbed.refusals import Refusal
-from testbed.runs import control, live, log
+from testbed.runs import live, log, proof
 from testbed.runs.interlocks import Situation, interlocks, unmet
 from testbed.runs.models import Run
 from testbed.runs.ready import bookable_operations, next_operation, ready, waiting_slots
@@ -148,7 +146,9 @@ def _page(request: HttpRequest, found: Run) -> dict[str, Any]:
         **live.view(found, timezone.now()),
         "events": [(event, log.sentence(event)) for event in events],
         "may_operate": operates,
-        "may_stop_tool": may(request.user, "emergency_stop"),
+        "may_stop_tools": may(request.user, "emergency_stop")
+        or may(request.user, "emergency_stop_own_run"),
+        "stopped": any(tool.emergency_stop_at for tool in found.tools()),
         "wire": list(found.wire_logs.order_by("-pk")[:1]),
     }
 
@@ -176,52 +176,8 @@ def run_log(request: HttpRequest, pk: int) -> HttpResponse:
         "runs/log.html",
         {
             "run": found,
-            "verdict": log.verify(found),
+            "verdict": proof.verify(found),
             "events": [(event, log.sentence(event)) for event in events],
             "wire": found.wire_logs.select_related("step").order_by("-pk"),
         },
     )
-
-
-@require_POST
-@login_required
-def stop_run(request: HttpRequest, pk: int) -> HttpResponse:
-    found = _found(request, pk)
-    return _told(
-        request, pk, _("The run stops after the present step."),
-        lambda: control.stop(actor=person(request), run=found),
-    )  # fmt: skip
-
-
-@require_POST
-@login_required
-def abort_run(request: HttpRequest, pk: int) -> HttpResponse:
-    found = _found(request, pk)
-    return _told(
-        request, pk, _("The abort is asked for. It is done when the tool has confirmed it."),
-        lambda: control.abort(actor=person(request), run=found),
-    )  # fmt: skip
-
-
-@require_POST
-@login_required
-def resolve_run(request: HttpRequest, pk: int) -> HttpResponse:
-    found = _found(request, pk)
-    choice, note = request.POST.get("choice", ""), request.POST.get("note", "")
-    return _told(
-        request, pk, _("Your decision is in the log."),
-        lambda: control.resolve(actor=person(request), run=found, choice=choice, note=note),
-    )  # fmt: skip
-
-
-def _told(request: HttpRequest, pk: int, words: str, verb: Callable[[], Run]) -> HttpResponse:
-    """Do it and go back to the run, with the answer as a message; 403 stays a page."""
-    try:
-        verb()
-    except Refusal as refusal:
-        if refusal.status == 403:
-            raise
-        messages.error(request, f"{refusal.message} {refusal.next_step}")
-    else:
-        messages.success(request, words)
-    return redirect("run", pk=pk)

@@ -80,6 +80,6 @@ def _claim(tool: Tool) -> Claim | None:
 def _let_go(tool: Tool, held: Claim) -> None:
     """Free the tool; a run whose bell found it taken is rung again."""
     lease.release(held)
-    due = Run.objects.filter(tool=tool, due_at__isnull=False)
-    for run_id in due.values_list("pk", flat=True):
-        doorbell.ring(tool.queue, run_id)
+    due = Run.objects.filter(run_tools__tool=tool, due_at__isnull=False)
+    for run in due.select_related("tool"):
+        doorbell.ring(run.tool.queue, run.pk)

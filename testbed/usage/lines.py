@@ -38,7 +38,8 @@ def settle(*, run: Run) -> UsageLine | None:
 def _facts(run: Run) -> dict[str, object]:
     """Everything of the line; sums as the quote does them, fractions of a won dropped."""
     seconds = tool_seconds(run, wall_seconds(run))
-    rate = run.tool.rate_won_per_hour
+    # A run on several tools has all of them from its first step to its last.
+    rate = sum(tool.rate_won_per_hour for tool in run.tools())
     service = fees.service_won(rate_won_per_hour=rate, seconds=round(seconds))
     discount = fees.discount_won(service=service, size_class=run.company.size_class)
     supply = service - discount

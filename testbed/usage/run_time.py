@@ -17,15 +17,27 @@ WORKING = (E10State.PRODUCTIVE, E10State.ENGINEERING)
 ALLOWED_GAP_S = 5.0
 _BEGINS = "run.setting_up"
 _RESUMES = "run.resolved"
+_GOES_ON = "run.resumed"
 _STOPS = frozenset(
-    {"run.held", "run.completed", "run.stopped", "run.aborted", "run.failed", "run.paused"}
+    {
+        "run.held",
+        "run.completed",
+        "run.stopped",
+        "run.aborted",
+        "run.failed",
+        "run.paused_by_person",
+        "run.paused_by_supply",
+    }
 )
 _NOT_RESUMED = frozenset({"abort", "close"})
 
 
 def wall_seconds(run: Run) -> float:
-    """Seconds on the wall clock that the tool worked for this run, from its state spans."""
-    spans = StateSpan.objects.filter(run_id=run.pk, state__in=WORKING)
+    """Seconds on the wall clock that the tool worked for this run, from its state spans.
+
+    The other tools of a run on several work, pause and end with this one.
+    """
+    spans = StateSpan.objects.filter(run_id=run.pk, tool=run.tool_id, state__in=WORKING)
     end = run.ended_at
     return sum(
         ((span.ended_at or end or span.started_at) - span.started_at).total_seconds()
@@ -36,12 +48,13 @@ def wall_seconds(run: Run) -> float:
 def wall_seconds_from_log(events: Iterable[tuple[str, datetime, str]]) -> float:
     """The same from the log: (kind, at, choice) in order; `choice` is a resolve's, else empty.
 
-    The tool works from setting up, or from a person's decision to go on, until the run is held
-    or ends.
+    The tool works from setting up, or from when it goes on after a pause or a person's decision,
+    until the run is paused, held or ends. A run that was paused in the queue had no tool yet.
     """
-    total, since = timedelta(), None
+    total, since, begun = timedelta(), None, False
     for kind, at, choice in events:
-        resumes = kind == _RESUMES and choice not in _NOT_RESUMED
+        begun = begun or kind == _BEGINS
+        resumes = (kind == _RESUMES and choice not in _NOT_RESUMED) or (kind == _GOES_ON and begun)
         if since is None and (kind == _BEGINS or resumes):
             since = at
         elif since is not None and kind in _STOPS:

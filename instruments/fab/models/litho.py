@@ -27,6 +27,9 @@ ROWS = 7
 TARGET_NM = 40.0
 LIMIT = 0.10
 EL_FOR_DOF = 10.0
+# Acid that is lost before the bake: ln(dose to size) grows by this much at most.
+DELAY_MOST = 0.006
+DELAY_TAU_S = 60.0
 Field = tuple[int, int]
 Floats = NDArray[np.float64]
 
@@ -164,7 +167,7 @@ class Process:
         """The surface a wafer sees: resist and bake move the dose, heating the focus."""
         swing = 0.04 * math.sin(2 * math.pi * (coat.thickness - self.best_thickness) / 57.0)
         peb = -0.012 * (bake.temperature - 100) - 0.0012 * (bake.time - 60)
-        delay = 0.0001 * (bake.delay - 30)
+        delay = DELAY_MOST * (1 - math.exp(-max(bake.delay - 30, -30) / DELAY_TAU_S))
         develop = -0.003 * (bake.develop - 30)
         shift = swing + peb + delay + develop + optics.dose_shift() - self.slit_dose
         base = self.surface

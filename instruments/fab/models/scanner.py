@@ -153,6 +153,7 @@ class ScannerModel(ToolModel):
         self.shutter_open = False
         self.stage = "READY"
         self.counters["wafers"] += 1 if job.data["done"] else 0
+        wafer.exposed_at = job.ended
         exposed = [at for at, _ in job.data["plan"][: job.data["done"]]]
         wafer.particles.extend(self.grid.defects(exposed))
 

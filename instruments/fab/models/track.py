@@ -40,6 +40,7 @@ class TrackModel(ToolModel):
             "PLAT:TEMP?": lambda _: f"{self._plate() + 0.02 * self.rng.normal():.3f}",
             "CUP:STAT?": lambda _: "SPINNING" if self.running else "IDLE",
             "RES:THIC?": self._thickness,
+            "RES:PEBD?": self._peb_delay,
         }
 
     def _plate(self) -> float:
@@ -67,6 +68,8 @@ class TrackModel(ToolModel):
         target = float(job.settings["COAT:THIC"])
         job.data["thickness"] = target + float(self.rng.normal(0, THICKNESS_ERROR_NM))
         job.data["noise_seed"] = int(self.rng.integers(2**31))
+        waited = 0.0 if wafer.exposed_at is None else job.started - wafer.exposed_at
+        job.data["peb_delay"] = max(0.0, waited) + float(job.settings["PEB:DEL"])
 
     def on_end(self, job: Job, wafer: Wafer) -> None:
         """Only a whole coat coats and only a whole development develops."""
@@ -77,14 +80,23 @@ class TrackModel(ToolModel):
         if value["TRK:OPER"] == "COAT":
             self.world.coat(wafer, Coat(str(value["COAT:RES"]), job.data["thickness"]))
             return
-        heads = ("PEB:TEMP", "PEB:TIME", "PEB:DEL", "DEV:TIME")
-        self.world.develop(wafer, Bake(*(float(value[head]) for head in heads)))
+        temperature, time, develop = (
+            float(value[head]) for head in ("PEB:TEMP", "PEB:TIME", "DEV:TIME")
+        )
+        bake = Bake(temperature, time, job.data["peb_delay"], develop)
+        self.world.develop(wafer, bake)
 
     def _thickness(self, argument: str) -> str:
         job = self.ended_job(self._quoted(argument))
         if job.state != "DONE" or job.settings["TRK:OPER"] != "COAT":
             raise Refuse(-200, "Execution error; not a finished coat")
         return f"{job.data['thickness']:.3f}"
+
+    def _peb_delay(self, argument: str) -> str:
+        job = self.ended_job(self._quoted(argument))
+        if job.state != "DONE" or job.settings["TRK:OPER"] != "DEV" or "peb_delay" not in job.data:
+            raise Refuse(-200, "Execution error; not a finished development")
+        return f"{job.data['peb_delay']:.2f}"
 
     def trace(self, job: Job, channel: str) -> NDArray[np.float32]:
         """One sample a second."""
