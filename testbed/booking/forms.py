@@ -58,7 +58,44 @@ class MomentInput(forms.DateTimeInput):
         super().__init__(format="%Y-%m-%dT%H:%M", attrs={"step": 60})
 
 
-class SearchForm(forms.Form):
+class DaysForm(forms.Form):
+    """In which days (the next two weeks at first), and perhaps at some moments exactly."""
+
+    first = forms.DateField(label=_("From"), widget=DateInput())
+    last = forms.DateField(label=_("To"), widget=DateInput())
+
+    @staticmethod
+    def first_days() -> dict[str, str]:
+        """What is searched before anything is chosen."""
+        today = timezone.localtime(timezone.now(), KST).date()
+        last = today + timedelta(days=SEARCH_DAYS)
+        return {"first": today.isoformat(), "last": last.isoformat()}
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        first, last = data.get("first"), data.get("last")
+        if first and last and last < first:
+            self.add_error("last", _("The range must end after it starts."))
+        for name, field in self.fields.items():
+            is_time = isinstance(field, (forms.DateField, forms.DateTimeField))
+            if is_time and data.get(name) and data[name].year not in YEARS:
+                self.add_error(name, _("Choose a time between the years 2000 and 2100."))
+        return data
+
+    @property
+    def carried(self) -> list[tuple[str, Any]]:
+        """What was asked, for a button that shows the search again."""
+        return [(name, self.data[name]) for name in self.fields if self.data.get(name)]
+
+    @property
+    def range(self) -> Interval:
+        """From the first day's midnight, or now if that has passed, to the last day's end."""
+        start = datetime.combine(self.cleaned_data["first"], time(0), KST)
+        end = datetime.combine(self.cleaned_data["last"], time(0), KST) + timedelta(days=1)
+        return Interval(min(max(start, timezone.now()), end), end)
+
+
+class SearchForm(DaysForm):
     """What, how long, and in which days; `at` asks for one exact start.
 
     What: a tool, a cell, or a capability that some tools have.
@@ -69,8 +106,6 @@ class SearchForm(forms.Form):
     minutes = forms.TypedChoiceField(
         label=_("Length"), coerce=int, choices=[(n, length_label(n)) for n in LENGTHS]
     )
-    first = forms.DateField(label=_("From"), widget=DateInput())
-    last = forms.DateField(label=_("To"), widget=DateInput())
     at = forms.DateTimeField(
         label=_("At this time exactly"),
         widget=MomentInput(),
@@ -102,34 +137,12 @@ class SearchForm(forms.Form):
 
     def defaults(self) -> dict[str, str]:
         """What is searched for before anything is chosen."""
-        today = timezone.localtime(timezone.now(), KST).date()
-        return {
-            "what": self.targets[0].key if self.targets else "",
-            "minutes": "120",
-            "first": today.isoformat(),
-            "last": (today + timedelta(days=SEARCH_DAYS)).isoformat(),
-        }
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or {}
-        first, last = data.get("first"), data.get("last")
-        if first and last and last < first:
-            self.add_error("last", _("The range must end after it starts."))
-        for name in ("first", "last", "at"):
-            if data.get(name) and data[name].year not in YEARS:
-                self.add_error(name, _("Choose a time between the years 2000 and 2100."))
-        return data
+        what = self.targets[0].key if self.targets else ""
+        return {"what": what, "minutes": "120", **self.first_days()}
 
     @property
     def target(self) -> Target:
         return next(one for one in self.targets if one.key == self.cleaned_data["what"])
-
-    @property
-    def range(self) -> Interval:
-        """From the first day's midnight, or now if that has passed, to the last day's end."""
-        start = datetime.combine(self.cleaned_data["first"], time(0), KST)
-        end = datetime.combine(self.cleaned_data["last"], time(0), KST) + timedelta(days=1)
-        return Interval(min(max(start, timezone.now()), end), end)
 
     @property
     def exact(self) -> Interval | None:

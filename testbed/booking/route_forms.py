@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from testbed.booking.capability import capabilities
-from testbed.booking.forms import LENGTHS, SEARCH_DAYS, YEARS, DateInput, MomentInput, length_label
-from testbed.booking.hours import KST
-from testbed.booking.intervals import Interval
+from testbed.booking.forms import LENGTHS, DaysForm, MomentInput, length_label
 from testbed.booking.route_place import Chosen
 from testbed.booking.route_steps import Step, steps_of, typed_step
 from testbed.booking.target import choices
@@ -31,7 +28,7 @@ WAITS = (30, 60, 120, 240, 480, 1440, 2880, 4320)
 ANY_TIME = ""
 
 
-class RouteSearchForm(forms.Form):
+class RouteSearchForm(DaysForm):
     """A stored route with a number of wafers, or up to four steps by hand; and the days."""
 
     route = forms.ModelChoiceField(
@@ -43,8 +40,6 @@ class RouteSearchForm(forms.Form):
     wafers = forms.IntegerField(
         label=_("Wafers"), min_value=0, max_value=SLOTS, initial=5, help_text=_("0 to 25")
     )
-    first = forms.DateField(label=_("From"), widget=DateInput())
-    last = forms.DateField(label=_("To"), widget=DateInput())
 
     def __init__(self, data: QueryDict | None, *, user: User) -> None:
         self.user = user
@@ -65,19 +60,8 @@ class RouteSearchForm(forms.Form):
         return [*groups, (str(_("Tools and cells")), tools)]
 
     def defaults(self) -> dict[str, str]:
-        today = timezone.localtime(timezone.now(), KST).date()
         lengths = {f"minutes_{number}": "60" for number in ROWS}
-        return {
-            "wafers": "5",
-            "first": today.isoformat(),
-            "last": (today + timedelta(days=SEARCH_DAYS)).isoformat(),
-            **lengths,
-        }
-
-    @property
-    def carried(self) -> list[tuple[str, Any]]:
-        """What is asked, for a button that shows the search again when it is refused."""
-        return [(name, self.data[name]) for name in self.fields if self.data.get(name)]
+        return {"wafers": "5", **self.first_days(), **lengths}
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -90,12 +74,6 @@ class RouteSearchForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        first, last = data.get("first"), data.get("last")
-        if first and last and last < first:
-            self.add_error("last", _("The range must end after it starts."))
-        for name in ("first", "last", *(f"at_{number}" for number in ROWS)):
-            if data.get(name) and data[name].year not in YEARS:
-                self.add_error(name, _("Choose a time between the years 2000 and 2100."))
         named = data.get("route") or any(data.get(f"what_{number}") for number in ROWS)
         # Who has only just come is not told off.
         if self.is_asked and not named:
@@ -132,13 +110,6 @@ class RouteSearchForm(forms.Form):
             Chosen(_only(step), at, at + timedelta(minutes=step.minutes), step.within_minutes)
             for step, at in zip(self.steps(), moments, strict=True)
         ]
-
-    @property
-    def range(self) -> Interval:
-        """From the first day's midnight, or now if that has passed, to the last day's end."""
-        start = datetime.combine(self.cleaned_data["first"], time(0), KST)
-        end = datetime.combine(self.cleaned_data["last"], time(0), KST) + timedelta(days=1)
-        return Interval(min(max(start, timezone.now()), end), end)
 
 
 def _only(step: Step) -> Target:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from django import forms
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from testbed.booking.forms import SEARCH_DAYS, YEARS, DateInput, MomentInput
-from testbed.booking.hours import KST
-from testbed.booking.intervals import Interval
+from testbed.booking.forms import DateInput, DaysForm, MomentInput
 from testbed.booking.route_place import Chosen
 from testbed.booking.route_steps import steps_of
 from testbed.material.models import Lot, LotState
@@ -23,12 +20,10 @@ if TYPE_CHECKING:
     from testbed.people.models import User
 
 
-class WishForm(forms.Form):
+class WishForm(DaysForm):
     """How many wafers, in which days; the lot and purpose go with the order."""
 
     wafers = forms.IntegerField(label=_("Your wafers"))
-    first = forms.DateField(label=_("From"), widget=DateInput())
-    last = forms.DateField(label=_("To"), widget=DateInput())
     lot = forms.ModelChoiceField(
         label=_("Lot"),
         queryset=Lot.objects.none(),
@@ -45,12 +40,7 @@ class WishForm(forms.Form):
 
     def __init__(self, data: QueryDict | None, *, user: User, module: Module) -> None:
         self.module = module
-        today = timezone.localtime(timezone.now(), KST).date()
-        defaults = {
-            "wafers": str(module.wafers_max),
-            "first": today.isoformat(),
-            "last": (today + timedelta(days=SEARCH_DAYS)).isoformat(),
-        }
+        defaults = {"wafers": str(module.wafers_max), **self.first_days()}
         super().__init__({**defaults, **(data.dict() if data else {})})
         wafers, lot = self.fields["wafers"], self.fields["lot"]
         if isinstance(wafers, forms.IntegerField) and isinstance(lot, forms.ModelChoiceField):
@@ -59,16 +49,6 @@ class WishForm(forms.Form):
                 label=wafers.label, min_value=low, max_value=high, help_text=f"{low}–{high}"
             )
             lot.queryset = Lot.objects.visible_to(user).exclude(state=LotState.RETURNED)
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or {}
-        first, last = data.get("first"), data.get("last")
-        if first and last and last < first:
-            self.add_error("last", _("The range must end after it starts."))
-        for name in ("first", "last", "at"):
-            if data.get(name) and data[name].year not in YEARS:
-                self.add_error(name, _("Choose a time between the years 2000 and 2100."))
-        return data
 
     def exact(self) -> list[Chosen]:
         """All steps one after the other from the time asked for; none when none is.
@@ -83,18 +63,6 @@ class WishForm(forms.Form):
             found.append(Chosen(step.targets[0], at, end, step.within_minutes))
             at = end
         return found
-
-    @property
-    def carried(self) -> list[tuple[str, Any]]:
-        """What was asked, for the buttons of the offers."""
-        return [(name, self.data[name]) for name in self.fields if self.data.get(name)]
-
-    @property
-    def range(self) -> Interval:
-        """From the first day's midnight, or now if that has passed, to the last day's end."""
-        start = datetime.combine(self.cleaned_data["first"], time(0), KST)
-        end = datetime.combine(self.cleaned_data["last"], time(0), KST) + timedelta(days=1)
-        return Interval(min(max(start, timezone.now()), end), end)
 
 
 class ModuleForm(forms.ModelForm):  # type: ignore[type-arg]
