@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import DateField
@@ -183,10 +182,11 @@ def by_company(lines: UsageLineQuerySet, parts: Iterable[Part]) -> list[tuple[st
     return [(names[pk], one) for (pk,), one in found.items()]
 
 
-def by_month(lines: UsageLineQuerySet, parts: Iterable[Part]) -> list[tuple[date, Account]]:
-    """(the month's first day in Korea, its account), the latest first; one query."""
+def by_month(lines: UsageLineQuerySet, parts: Iterable[Part]) -> list[tuple[str, Account]]:
+    """(the month in Korea as 2026-01, its account), the latest first; one query."""
     found = accounts(lines, parts, MONTH)
-    return sorted(((key[0], one) for key, one in found.items()), key=lambda row: row[0])[::-1]
+    rows = [(f"{month:%Y-%m}", one) for (month,), one in found.items()]
+    return sorted(rows, key=lambda row: row[0], reverse=True)
 
 
 def tool_names(codes: Iterable[str]) -> dict[str, str]:
