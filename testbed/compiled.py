@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import psycopg
+import psycopg.sql
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.models.query import ModelIterable, get_related_populators
 
@@ -107,7 +108,22 @@ def _compile(queryset: models.QuerySet[Any, Any]) -> _Compiled:
     columns = [column for column, *_rest in compiler.select[: compiler.col_count]]
     converters = tuple((place, *found) for place, found in compiler.get_converters(columns).items())
     is_model = issubclass(queryset._iterable_class, ModelIterable)  # noqa: SLF001
-    return _Compiled(sql, tuple(params), converters, _maker(compiler) if is_model else tuple)
+    filled, given = _with_constants(sql, params)
+    return _Compiled(filled, given, converters, _maker(compiler) if is_model else tuple)
+
+
+def _with_constants(sql: str, params: Sequence[Any]) -> tuple[str, tuple[Any, ...]]:
+    """The queryset's own constants stand in the text, so that the one plan kept knows them."""
+    written = [
+        "%s" if _is_given(one) else psycopg.sql.quote(one).replace("%", "%%") for one in params
+    ]
+    filled = sql.replace("%%", "%%%%") % tuple(written)
+    return filled, tuple(one for one in params if _is_given(one))
+
+
+def _is_given(value: Any) -> bool:
+    """True for slots, and for constants that have no plain text."""
+    return not isinstance(value, str | int)
 
 
 def _converted(row: Sequence[Any], converters: Any, database: Any) -> list[Any]:

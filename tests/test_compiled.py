@@ -42,6 +42,15 @@ def test_annotations_come_with_the_object(scanner: Tool) -> None:
     assert (found.state, found.code) == ("standby", "scanner")
 
 
+def test_constants_of_a_queryset_may_be_any_text(alice: User) -> None:
+    for name in ("it's 100 % \\ %s", "%%"):
+        User.objects.filter(pk=alice.pk).update(name=name)
+        statement: Statement[User] = Statement(
+            lambda name=name: User.objects.filter(name=name, email=text("email"), is_active=True)  # type: ignore[misc]
+        )
+        assert [one.name for one in statement(email=alice.email)] == [name]
+
+
 def test_a_slot_without_a_value_is_an_error(alice: User) -> None:
     statement: Statement[User] = Statement(lambda: User.objects.filter(pk=whole("pk")))
     with pytest.raises(KeyError):
