@@ -1,4 +1,7 @@
-"""A storm of bookings: many threads book, move and cancel at random on few tools.
+"""A storm of bookings: many threads do at random what people do, on few tools.
+
+The acts and how often each comes are those of the plain model (`plain.ACTS`), beside which a state
+machine takes the product step by step; here they come from many sides at once.
 
 What the verbs answered is kept and replayed in a plain model afterwards: no two claims overlap,
 nothing that was confirmed is lost, no change overwrites one that its author had not seen, and
@@ -17,6 +20,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.booking.facility import midnight
+from bench.booking.plain import ACTS
 from bench.figure import Figure
 
 if TYPE_CHECKING:
@@ -32,10 +36,15 @@ THREADS = 64
 PIECES = 2_000
 TOOLS = 10
 HOURS = 36
-KINDS = ("book", "book", "move", "move", "cancel")
+KINDS = tuple(act for act, weight in ACTS.items() for _ in range(weight))
 SEED = 20_261_122
 # What a person may be told in a storm; "busy" is the deadlock that must not reach anybody.
-TOLD = frozenset({"tool_taken", "over", "nothing_changes", "changed_meanwhile", "rules_broken"})
+TOLD = frozenset(
+    {
+        "tool_taken", "over", "nothing_changes", "changed_meanwhile", "rules_broken", "open_holds",
+        "not_held", "hold_expired", "hold_not_submitted", "not_a_colleague",
+    }
+)  # fmt: skip
 
 
 class Piece(NamedTuple):
@@ -57,9 +66,13 @@ class Change(NamedTuple):
 
 @dataclass
 class Storm:
-    """The bookings so far by company, and what was answered; lists only grow."""
+    """The bookings so far by company, and what was answered; lists only grow.
+
+    held: the holds by company, each taken out by whoever confirms it.
+    """
 
     tools: Sequence[Tool]
+    held: dict[int, list[Booking]] = field(default_factory=lambda: defaultdict(list))
     known: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     placed: list[tuple[int, str]] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
@@ -155,20 +168,63 @@ def book(storm: Storm, actor: User, piece: Piece) -> None:
     storm.known[actor.company_id or 0].append(booking.pk)
 
 
+def hold(storm: Storm, actor: User, piece: Piece) -> None:
+    from testbed.booking.hold import hold as take
+    from testbed.booking.target import Target
+
+    tool, (start, end) = storm.tools[piece.tool], span(piece)
+    booking = take(actor=actor, target=Target(tool=tool), starts_at=start, ends_at=end)
+    storm.held[actor.company_id or 0].append(booking)
+
+
+def confirm(storm: Storm, actor: User, piece: Piece) -> None:
+    """Send the form of the company's last hold; known to others only when it is booked."""
+    from testbed.booking.place import Answers, submit
+
+    try:
+        held = storm.held[actor.company_id or 0].pop()
+    except IndexError:
+        return
+    booking = submit(actor=actor, booking=held, answers=Answers())
+    storm.placed.append((booking.pk, seen(booking)))
+    storm.known[actor.company_id or 0].append(booking.pk)
+
+
 def move(storm: Storm, actor: User, piece: Piece) -> None:
+    booking = picked(storm, actor, piece)
+    if booking is not None:
+        change_to(storm, actor, booking, storm.tools[piece.tool], *span(piece))
+
+
+def resize(storm: Storm, actor: User, piece: Piece) -> None:
+    booking = picked(storm, actor, piece)
+    if booking is not None:
+        tool, start = booking.allocations.select_related("tool")[0].tool, booking.starts_at
+        change_to(storm, actor, booking, tool, start, start + timedelta(hours=1 + piece.hour % 3))
+
+
+def change_to(
+    storm: Storm, actor: User, booking: Booking, tool: Tool, start: datetime, end: datetime
+) -> None:
     from testbed.booking.change import change
     from testbed.booking.target import Target
 
-    booking = picked(storm, actor, piece)
-    if booking is None:
-        return
-    before, (start, end) = seen(booking), span(piece)
-    target = Target(tool=storm.tools[piece.tool])
+    before, target = seen(booking), Target(tool=tool)
     moved = change(
         actor=actor, booking=booking, target=target, starts_at=start, ends_at=end, expected=before
     )
     # By what the verb did, not by what stands now: somebody may have moved it again.
-    storm.changes.append(Change(moved.pk, before, seen(moved, [storm.tools[piece.tool].pk])))
+    storm.changes.append(Change(moved.pk, before, seen(moved, [tool.pk])))
+
+
+def share(storm: Storm, actor: User, piece: Piece) -> None:
+    from testbed.booking.share import colleagues
+    from testbed.booking.share import share as let_share
+
+    booking = picked(storm, actor, piece)
+    colleague = colleagues(booking).first() if booking else None
+    if booking is not None and colleague is not None:
+        let_share(actor=actor, booking=booking, colleague=colleague)
 
 
 def cancel(storm: Storm, actor: User, piece: Piece) -> None:
@@ -180,7 +236,10 @@ def cancel(storm: Storm, actor: User, piece: Piece) -> None:
         storm.cancelled.append(booking.pk)
 
 
-WORK = {"book": book, "move": move, "cancel": cancel}
+WORK = {
+    "book": book, "hold": hold, "confirm": confirm, "move": move, "resize": resize,
+    "share": share, "cancel": cancel,
+}  # fmt: skip
 
 
 def span(piece: Piece) -> tuple[datetime, datetime]:
