@@ -87,6 +87,8 @@ def existing(measured: World) -> Existing:
             "qualifications": {"id": measured.tool.qualifications.get().pk},
             "companies": {"business_number": measured.lot.company.business_number},
             "members": {"id": measured.booking.booked_by.pk},
+            "supplies": {"code": "own-40"},
+            "capabilities": {"code": measured.capability.code},
         },
         contents={
             "bookings": span | work,
