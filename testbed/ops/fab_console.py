@@ -60,7 +60,13 @@ def set_fault(
     skip: int = 0,
 ) -> None:
     """Arm a fault of the wire; `wire` and `match` "" mean any."""
-    details: dict[str, Any] = {"kind": kind, "wire": wire, "count": count, "seconds": seconds, "match": match}
+    details: dict[str, Any] = {
+        "kind": kind,
+        "wire": wire,
+        "count": count,
+        "seconds": seconds,
+        "match": match,
+    }
     with _fab(actor) as fab:
         fab.fault(tool.code, wire, kind, count=count, seconds=seconds, match=match, skip=skip)
     journal.record(actor=actor, action="fab.fault", subject=tool, skip=skip, **details)
