@@ -181,6 +181,7 @@ PAGES: dict[str, Door] = {
     # results
     "results": S,
     "result": W,
+    "run_measured": W,
     "run_traces": W,
     "run_trace_csv": W,
     "run_sites_csv": W,

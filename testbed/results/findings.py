@@ -198,6 +198,9 @@ TRACE_NAMES: dict[str, Any] = {
     "stage_x": gettext_lazy("Stage error in x"),
     "stage_y": gettext_lazy("Stage error in y"),
     "profile": gettext_lazy("Line profile"),
+    "spectrum": gettext_lazy("Reflectance spectrum"),
+    "iv_voltage": gettext_lazy("Voltage, die after die"),
+    "iv_current": gettext_lazy("Current, die after die"),
 }
 
 

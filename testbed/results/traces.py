@@ -11,8 +11,8 @@ from testbed.results.envelope import Piece
 from testbed.runs.models import Run, TraceBlock
 from testbed.runs.store import samples_of
 
-# A profile is sampled along a length; its spacing is in nm, not in seconds.
-ALONG_NM = frozenset({"profile"})
+# A profile runs along a length, a spectrum along wavelengths; spaced in nm, not in seconds.
+ALONG_NM = frozenset({"profile", "spectrum"})
 
 
 @dataclass(frozen=True)

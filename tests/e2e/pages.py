@@ -159,6 +159,7 @@ PAGES: dict[str, list[Page]] = {
     "usage": [Page(ALICE)],
     "results": [Page(ALICE)],
     "result": [Page(ALICE, {"pk": "@traveler"})],
+    "run_measured": [Page(ALICE, {"pk": "@measurement"})],
     "run_traces": [Page(ALICE, {"pk": "@exposure"})],
     "api_docs": [Page(ALICE)],
 }
