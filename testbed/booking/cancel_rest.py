@@ -12,6 +12,7 @@ from testbed.booking import line
 from testbed.booking.cancel import close, cost_changed, demand_cancellable, demand_may
 from testbed.booking.models import Allocation, Booking, BundleKind
 from testbed.booking.penalties import NOTHING, Charge, Cost, cost_of_cancelling, tools_of
+from testbed.booking.version import demand_all_unchanged, version_of_all
 from testbed.refusals import Refusal
 from testbed.transactions import in_transaction
 
@@ -37,11 +38,17 @@ class Rest:
             sum(cost.debt_minutes for _booking, cost in self.parts),
         )
 
+    @property
+    def version(self) -> str:
+        """Which state of them this is; `cancel_rest` takes it back as `expected`."""
+        return version_of_all(booking for booking, _cost in self.parts)
+
     def as_json(self) -> dict[str, Any]:
         """As `give_back_api.RestSerializer` has it."""
         return {
             "total_won": self.charge.total_won,
             "debt_minutes": self.charge.debt_minutes,
+            "version": self.version,
             "bookings": [
                 {"id": booking.pk, "number": str(booking), "cost": cost.as_json()}
                 for booking, cost in self.parts
@@ -56,23 +63,27 @@ def preview_rest(*, actor: User, booking: Booking) -> Rest:
     return _costs(actor, list(rest), timezone.now())
 
 
-def cancel_rest(*, actor: User, booking: Booking, agreed: Charge = NOTHING) -> list[Booking]:
+def cancel_rest(
+    *, actor: User, booking: Booking, agreed: Charge = NOTHING, expected: str = ""
+) -> list[Booking]:
     """Cancel this booking and the later ones of its series that can still be cancelled, or none.
 
     Refusal "no_series" (409) for one that was not repeated, "over" (409) when nothing is left,
-    "cost_changed" (409, with the cost of all) when it is not `agreed`.
+    "changed_meanwhile" (409) when they are not as `expected` (`Rest.version`), "cost_changed"
+    (409, with the cost of all) when it is not `agreed`.
     """
     demand_may(actor)
-    return in_transaction(lambda: _cancel_rest(actor, booking, agreed))
+    return in_transaction(lambda: _cancel_rest(actor, booking, agreed, expected))
 
 
-def _cancel_rest(actor: User, booking: Booking, agreed: Charge) -> list[Booking]:
+def _cancel_rest(actor: User, booking: Booking, agreed: Charge, expected: str) -> list[Booking]:
     rest = _rest(actor, booking)
     # All tools, then all bookings, each by pk: as everywhere, so that nobody waits in a circle.
     line.lock(Allocation.objects.live().filter(booking__in=rest).values_list("tool_id", flat=True))
     locked = list(rest.with_company().select_for_update(of=("self",)).order_by("pk"))
     now = timezone.now()
     found = _costs(actor, sorted(locked, key=lambda one: (one.starts_at, one.pk)), now)
+    demand_all_unchanged((one for one, _cost in found.parts), expected)
     if found.charge != agreed:
         raise cost_changed(found.charge, found.as_json())
     for one, cost in found.parts:

@@ -63,6 +63,7 @@ class RestSerializer(serializers.Serializer[Any]):
 
     total_won = serializers.IntegerField()
     debt_minutes = serializers.IntegerField()
+    version = serializers.CharField(help_text="send it back as `expected`")
     bookings = PartSerializer(many=True)
 
 
@@ -106,10 +107,13 @@ def shown(request: Request, booking: Booking) -> Response:
     return Response(shapes.BookingSerializer(fresh, context=context).data)
 
 
-def agreed(request: Request) -> Charge:
-    form = ChargeSerializer(data=request.data)
+def agreed(request: Request) -> dict[str, Any]:
+    """`agreed` and `expected` as the verbs take them."""
+    form = CancelSerializer(data=request.data)
     form.is_valid(raise_exception=True)
-    return Charge(**form.validated_data)
+    given = dict(form.validated_data)
+    expected = given.pop("expected", "")
+    return {"agreed": Charge(**given), "expected": expected}
 
 
 class Cancel(APIView):
@@ -125,14 +129,7 @@ class Cancel(APIView):
     )
     def post(self, request: Request, pk: int) -> Response:
         booking = one_booking(request, pk)
-        form = CancelSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        given = dict(form.validated_data)
-        expected = given.pop("expected", "")
-        gone = cancel(
-            actor=person(request), booking=booking, agreed=Charge(**given), expected=expected
-        )
-        return shown(request, gone)
+        return shown(request, cancel(actor=person(request), booking=booking, **agreed(request)))
 
 
 class CancelRest(APIView):
@@ -145,12 +142,12 @@ class CancelRest(APIView):
         return Response(rest.as_json())
 
     @extend_schema(
-        request=ChargeSerializer,
+        request=CancelSerializer,
         responses={200: shapes.BookingSerializer(many=True), 409: COST_CHANGED},
     )
     def post(self, request: Request, pk: int) -> Response:
         booking = one_booking(request, pk)
-        gone = cancel_rest(actor=person(request), booking=booking, agreed=agreed(request))
+        gone = cancel_rest(actor=person(request), booking=booking, **agreed(request))
         rows = Booking.objects.visible_to(request.user).with_names().order_by("starts_at", "pk")
         fresh = rows.filter(pk__in=[one.pk for one in gone])
         context = shapes.booking_context(request.user)

@@ -85,9 +85,12 @@ def cancel_series(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method == "GET":
         return _show_rest(request, found)
     try:
-        gone = cancel_rest(actor=person(request), booking=found, agreed=agreed(request))
+        gone = cancel_rest(
+            actor=person(request), booking=found, agreed=agreed(request),
+            expected=request.POST.get("expected", ""),
+        )  # fmt: skip
     except Refusal as refused:
-        if refused.code == "cost_changed":
+        if refused.code in ("cost_changed", "changed_meanwhile"):
             return _show_rest(request, found, refused)
         return show_booking(request, found, refused)
     said = _("%(count)s bookings are cancelled; their time is free for others.")

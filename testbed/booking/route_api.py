@@ -183,8 +183,11 @@ class CancelBundle(APIView):
     @extend_schema(request=forms.AgreedSerializer, responses={200: forms.BundleSerializer})
     def post(self, request: Request, pk: int) -> Response:
         bundle = bundle_of(request, pk)
-        agreed = Charge(**checked(forms.AgreedSerializer, request.data or {}, request))
-        done = cancel_route(actor=person(request), bundle=bundle, agreed=agreed)
+        given = checked(forms.AgreedSerializer, request.data or {}, request)
+        expected = given.pop("expected", "")
+        done = cancel_route(
+            actor=person(request), bundle=bundle, agreed=Charge(**given), expected=expected
+        )
         return shown(request, done)
 
 

@@ -40,6 +40,7 @@ from testbed.booking.route_steps import MOST_STEPS, Step
 from testbed.booking.rules import FREE, Broken, by_code
 from testbed.booking.rules.chain import TOO_EARLY, TOO_LATE, Said
 from testbed.booking.rules.when import written
+from testbed.booking.version import demand_all_unchanged, version_of_all
 from testbed.people.permissions import may
 from testbed.refusals import Refusal
 from testbed.tools.models import Supply
@@ -188,16 +189,21 @@ def extend_route(*, actor: User, bundle: Bundle) -> Bundle:
     return in_transaction(work)
 
 
-def cancel_route(*, actor: User, bundle: Bundle, agreed: Charge = NOTHING) -> Bundle:
+def cancel_route(
+    *, actor: User, bundle: Bundle, agreed: Charge = NOTHING, expected: str = ""
+) -> Bundle:
     """Give back every step that has not begun, at the cost that was agreed for all together.
 
-    Raises Refusal: "over" (409) when no step can be given back any more, "cost_changed" (409).
+    Raises Refusal: "over" (409) when no step can be given back any more, "changed_meanwhile"
+    (409) when the chain is not as `expected` (`version_of_chain`), "cost_changed" (409).
     """
 
     def work() -> Bundle:
-        open_steps = _open(_locked(actor, bundle))
+        steps = _locked(actor, bundle)
+        open_steps = _open(steps)
         if not open_steps:
             raise _over()
+        demand_all_unchanged(_live(steps), expected)
         total = _cost(actor, open_steps)
         if total != agreed:
             raise _cost_changed(total)
@@ -207,6 +213,15 @@ def cancel_route(*, actor: User, bundle: Bundle, agreed: Charge = NOTHING) -> Bu
         return bundle
 
     return in_transaction(work)
+
+
+def version_of_chain(steps: Sequence[Booking]) -> str:
+    """Which state of a chain's live steps somebody sees; steps as of `steps_in`."""
+    return version_of_all(_live(steps))
+
+
+def _live(steps: Sequence[Booking]) -> list[Booking]:
+    return [step for step in steps if step.is_live]
 
 
 def cost_of_cancelling(*, actor: User, bundle: Bundle) -> Charge:

@@ -12,9 +12,10 @@ from rest_framework import serializers
 from testbed.booking import api_shapes as shapes
 from testbed.booking.capability import find_any
 from testbed.booking.models import Bundle
-from testbed.booking.route_place import Chosen
+from testbed.booking.route_place import Chosen, version_of_chain
 from testbed.booking.route_steps import MOST_STEPS, Step, steps_of
 from testbed.booking.target import find
+from testbed.booking.version import LENGTH
 from testbed.material.models import SLOTS
 from testbed.people.visitor import person
 from testbed.tools.models import Capability
@@ -205,6 +206,10 @@ class AgreedSerializer(serializers.Serializer[Any]):
 
     total_won = serializers.IntegerField(min_value=0, max_value=2**53, default=0)
     debt_minutes = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
+    expected = serializers.CharField(
+        required=False, allow_blank=True, max_length=LENGTH,
+        help_text="the chain's `version` as you saw it; 409 when it has changed since",
+    )  # fmt: skip
 
 
 class BundleSerializer(serializers.Serializer[Any]):
@@ -214,6 +219,7 @@ class BundleSerializer(serializers.Serializer[Any]):
     kind = serializers.CharField()
     hold_expires_at = serializers.DateTimeField(allow_null=True)
     total_won = serializers.IntegerField()
+    version = serializers.CharField(help_text="changes with every live step")
     bookings = shapes.BookingSerializer(many=True)
 
 
@@ -225,6 +231,7 @@ def bundle_json(bundle: Bundle, bookings: list[Any], context: dict[str, Any]) ->
         "id": bundle.pk,
         "kind": bundle.kind,
         "hold_expires_at": held_until(bookings, context["now"]),
+        "version": version_of_chain(bookings),
         "total_won": sum((one.quote or {}).get("total_won", 0) for one in bookings),
         "bookings": shapes.BookingSerializer(bookings, many=True, context=context).data,
     }

@@ -246,7 +246,9 @@ def cancel_bundle(request: HttpRequest, pk: int) -> HttpResponse:
             total_won=int(request.POST.get("total_won", "0")[:12]),
             debt_minutes=int(request.POST.get("debt_minutes", "0")[:9]),
         )
-        route_place.cancel_route(actor=actor, bundle=found, agreed=agreed)
+        route_place.cancel_route(
+            actor=actor, bundle=found, agreed=agreed, expected=request.POST.get("expected", "")
+        )
     except ValueError:
         return redirect("cancel_bundle", pk=pk)
     except Refusal as refused:
@@ -261,4 +263,10 @@ def _cancel_context(actor: User, found: Bundle) -> dict[str, Any]:
         cost = route_place.cost_of_cancelling(actor=actor, bundle=found)
     except Refusal:
         cost = None
-    return {"bundle": found, "steps": steps_in(found), "cost": cost}
+    steps = steps_in(found)
+    return {
+        "bundle": found,
+        "steps": steps,
+        "cost": cost,
+        "version": route_place.version_of_chain(steps),
+    }

@@ -32,6 +32,21 @@ def version_of(booking: Booking, tool_ids: Iterable[int]) -> str:
     return hashlib.sha256(repr(said).encode()).hexdigest()[:LENGTH]
 
 
+def version_of_all(bookings: Iterable[Booking]) -> str:
+    """One fingerprint of several bookings, whose allocations should have been fetched."""
+    each = sorted(
+        (one.pk, version_of(one, (claim.tool_id for claim in one.allocations.all())))
+        for one in bookings
+    )
+    return hashlib.sha256(repr(each).encode()).hexdigest()[:LENGTH]
+
+
+def demand_all_unchanged(bookings: Iterable[Booking], expected: str) -> None:
+    """As `demand_unchanged`, for several that were seen together (`version_of_all`)."""
+    if expected and expected != version_of_all(bookings):
+        raise changed_meanwhile()
+
+
 def demand_unchanged(booking: Booking, tool_ids: Iterable[int], expected: str) -> None:
     """Raise Refusal("changed_meanwhile", 409) unless the locked booking is as it was seen.
 

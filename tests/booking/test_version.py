@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from rest_framework.test import APIClient
 from testbed.booking.change import change
 from testbed.booking.models import Booking
 from testbed.booking.place import Answers, place
+from testbed.booking.repeat import Weekly, repeat
+from testbed.booking.route_place import Chosen, place_route
 from testbed.booking.target import Target
 from testbed.booking.version import version_of
 from testbed.people.models import User
@@ -133,3 +136,55 @@ class TestCancelling:
         booking.refresh_from_db()
         assert booking.is_live
         assert client.post(address, free | {"expected": late.context["version"]}).status_code == 302
+
+
+class TestCancellingSeveral:
+    """A series and a chain are given back as they were seen, or not at all."""
+
+    def test_a_series(
+        self, alice: User, sem_target: Target, api: Callable[[User], APIClient],
+        sign_in: Callable[[User], Client], booked: Callable[..., Booking],
+    ) -> None:  # fmt: skip
+        first = booked(alice, 10)
+        [occurrence] = repeat(actor=alice, booking=first, rhythm=Weekly(1, 1))
+        assert occurrence.booking is not None
+        client, address = api(alice), f"/api/v1/bookings/{first.pk}/cancel-rest/"
+        pages, page = sign_in(alice), f"/bookings/{first.pk}/cancel-rest/"
+        seen = client.get(address).json()["version"]
+        assert f'name="expected" value="{seen}"' in pages.get(page).content.decode()
+        start = occurrence.span.start + timedelta(hours=4)
+        change(
+            actor=alice, booking=occurrence.booking, target=sem_target, starts_at=start,
+            ends_at=start + timedelta(hours=1),
+        )  # fmt: skip
+        stale = client.post(address, {"expected": seen}, format="json")
+        assert (stale.status_code, stale.json()["code"]) == (409, "changed_meanwhile")
+        free = {"total_won": "0", "debt_minutes": "0", "expected": seen}
+        assert pages.post(page, free).status_code == 409
+        assert Booking.objects.live().count() == 2
+        now = client.get(address).json()["version"]
+        assert client.post(address, {"expected": now}, format="json").status_code == 200
+        assert not Booking.objects.live().exists()
+
+    def test_a_chain(
+        self, alice: User, sem_target: Target, api: Callable[[User], APIClient],
+        sign_in: Callable[[User], Client],
+    ) -> None:  # fmt: skip
+        steps = [Chosen(sem_target, tomorrow(at), tomorrow(at + 1)) for at in (8, 10)]
+        bundle = place_route(actor=alice, steps=steps, answers=Answers())
+        client, pages = api(alice), sign_in(alice)
+        address, page = f"/api/v1/bundles/{bundle.pk}/", f"/bundles/{bundle.pk}/cancel/"
+        seen = client.get(address).json()["version"]
+        assert pages.get(page).context["version"] == seen
+        second = Booking.objects.get(bundle=bundle, position=2)
+        change(
+            actor=alice, booking=second, target=sem_target, starts_at=tomorrow(14),
+            ends_at=tomorrow(15),
+        )  # fmt: skip
+        stale = client.post(f"{address}cancel/", {"expected": seen}, format="json")
+        assert (stale.status_code, stale.json()["code"]) == (409, "changed_meanwhile")
+        late = pages.post(page, {"total_won": "0", "debt_minutes": "0", "expected": seen})
+        assert late.status_code == 409
+        assert Booking.objects.live().count() == 2
+        assert pages.post(page, {"expected": late.context["version"]}).status_code == 302
+        assert not Booking.objects.live().exists()
