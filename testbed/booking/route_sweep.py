@@ -82,8 +82,9 @@ def chains(
     accept: asked of each tail of a chain, from some stage to the last, before it grows.
     """
     swept = reach(stages, first)
+    tables = [_Table.of(stage) for stage in stages]
     for last in np.flatnonzero(swept[-1].upto < NEVER):
-        yield from _Back(stages, swept, accept).from_last(int(last))
+        yield from _Back(stages, swept, tables, accept).from_last(int(last))
 
 
 def windowed_least(costs: Costs, nearest: int, farthest: int | None) -> Costs:
@@ -126,13 +127,31 @@ def _gaps(before: Stage, stage: Stage) -> tuple[int, int | None]:
     return before.length + stage.after, limit
 
 
+class _Table(NamedTuple):
+    """A stage's choices under each other: starts (a row a choice, a column a unit) and costs."""
+
+    starts: NDArray[np.bool_]
+    costs: Costs
+
+    @classmethod
+    def of(cls, stage: Stage) -> _Table:
+        return cls(
+            np.stack([choice.starts for choice in stage.choices]),
+            np.array([choice.cost for choice in stage.choices], np.int64),
+        )
+
+
 class _Back:
     """The way back from one last start, cheapest first."""
 
     def __init__(
-        self, stages: Sequence[Stage], swept: Sequence[Swept], accept: Callable[[Chain], bool]
+        self,
+        stages: Sequence[Stage],
+        swept: Sequence[Swept],
+        tables: Sequence[_Table],
+        accept: Callable[[Chain], bool],
     ) -> None:
-        self.stages, self.swept, self.accept = stages, swept, accept
+        self.stages, self.swept, self.tables, self.accept = stages, swept, tables, accept
         self.order = count()
         self.heap: list[tuple[int, tuple[int, ...], int, int, Chain, Iterator[tuple[int, Pick]]]]
         self.heap = []
@@ -171,16 +190,9 @@ class _Back:
     def _options(self, stage: int, earliest: int, latest: int) -> Iterator[tuple[int, Pick]]:
         """(least cost of a chain up to and with it, pick), cheapest first, then latest."""
         window = slice(earliest, latest + 1)
-        swept = self.swept[stage]
+        swept, table = self.swept[stage], self.tables[stage]
         reached = swept.upto[window] < NEVER
-        found: list[Costs] = []
-        for number, choice in enumerate(self.stages[stage].choices):
-            at = np.flatnonzero(reached & choice.starts[window])
-            cost = swept.before[window][at] + choice.cost
-            found.append(np.stack([cost, -at, np.full(len(at), number)]))
-        table = np.concatenate(found, axis=1)
-        for column in np.lexsort((table[2], table[1], table[0])):
-            yield (
-                int(table[0, column]),
-                Pick(int(table[2, column]), earliest - int(table[1, column])),
-            )
+        choice, at = np.nonzero(table.starts[:, window] & reached)
+        cost = swept.before[window][at] + table.costs[choice]
+        for place in np.lexsort((choice, -at, cost)):
+            yield int(cost[place]), Pick(int(choice[place]), earliest + int(at[place]))
