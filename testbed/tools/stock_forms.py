@@ -135,7 +135,7 @@ class LoadForm(forms.Form):
         label=_("Tool"), queryset=Tool.objects.all(), to_field_name="code"
     )
     supply = forms.ModelChoiceField(
-        label=_("What is loaded"), queryset=Supply.objects.none(), to_field_name="code"
+        label=_("What to load"), queryset=Supply.objects.none(), to_field_name="code"
     )
 
     def __init__(self, data: Any = None, *, viewer: User) -> None:
