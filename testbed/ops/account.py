@@ -12,6 +12,7 @@ import os
 import pwd
 import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,6 +39,39 @@ class Account:
         """Make `path`, which we created, belong to the account."""
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
+
+    def write_private(self, path: Path, text: str) -> None:
+        """Write a file anew that nobody but the account can read."""
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+        self.own(path)
+
+    def launch(
+        self, command: Sequence[str], *, log: Path, environment: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a server as the account; what it says is added to `log`. Raises Trouble.
+
+        environment: ours when it is None.
+        """
+        try:
+            with log.open("ab") as said:
+                return subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=said,
+                    stderr=said,
+                    cwd="/",
+                    env=environment,
+                    # Ctrl-C on the terminal is for the supervisor, which stops servers last.
+                    start_new_session=True,
+                    user=self.uid,
+                    group=self.gid,
+                    extra_groups=self.extra_groups,
+                )
+        except OSError as error:
+            raise from_os_error(error, command[0]) from error
 
     def reaches(self, path: Path) -> bool:
         """Whether the account can walk to `path` and, if it is a file, execute it."""

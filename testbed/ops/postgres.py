@@ -19,7 +19,7 @@ from pathlib import Path
 from testbed.ops import processes
 from testbed.ops.account import Account, private_folder, programs
 from testbed.ops.processes import Process
-from testbed.ops.trouble import Trouble, from_os_error
+from testbed.ops.trouble import Trouble, disk_full, of_another_user
 
 NAME = "testbed"
 START_S = 60.0
@@ -130,7 +130,7 @@ def _make(cluster: Cluster, bin_folder: Path) -> None:
             f"{cluster.folder}에 PostgreSQL 데이터가 아닌 파일이 있습니다. 옮기거나 TESTBED_DATA에"
             " 다른 폴더를 지정하십시오.",
         )
-    _write_password(cluster)
+    cluster.account.write_private(cluster.password_file, secrets.token_urlsafe(24) + "\n")
     unfinished = private_folder(cluster.home / f"postgres.{os.getpid()}", cluster.account)
     try:
         _initdb(cluster, bin_folder, unfinished)
@@ -140,14 +140,6 @@ def _make(cluster: Cluster, bin_folder: Path) -> None:
         unfinished.rename(cluster.folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-
-
-def _write_password(cluster: Cluster) -> None:
-    cluster.password_file.unlink(missing_ok=True)
-    descriptor = os.open(cluster.password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(24) + "\n")
-    cluster.account.own(cluster.password_file)
 
 
 def _initdb(cluster: Cluster, bin_folder: Path, folder: Path) -> None:
@@ -285,7 +277,7 @@ def _launch(cluster: Cluster, bin_folder: Path, port: int) -> Process | None:
     deadline = time.monotonic() + START_S
     while True:
         mark = cluster.log.stat().st_size if cluster.log.exists() else 0
-        child = _popen(cluster, command)
+        child = cluster.account.launch(command, log=cluster.log, environment=_environment())
         if _wait_ready(cluster, child, deadline):
             process = processes.identify(child.pid)
             if process is None:
@@ -298,26 +290,6 @@ def _launch(cluster: Cluster, bin_folder: Path, port: int) -> Process | None:
         if "shared memory block" not in said or time.monotonic() > deadline:
             raise _translate(said, cluster)
         time.sleep(0.5)
-
-
-def _popen(cluster: Cluster, command: list[str]) -> subprocess.Popen[bytes]:
-    try:
-        with cluster.log.open("ab") as log:
-            return subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                env=_environment(),
-                # Ctrl-C on the terminal is for the supervisor, which stops servers last.
-                start_new_session=True,
-                user=cluster.account.uid,
-                group=cluster.account.gid,
-                extra_groups=cluster.account.extra_groups,
-            )
-    except OSError as error:
-        raise from_os_error(error, command[0]) from error
 
 
 def _wait_ready(cluster: Cluster, child: subprocess.Popen[bytes], deadline: float) -> bool:
@@ -349,17 +321,9 @@ def _unusable(cluster: Cluster) -> Trouble:
 def _translate(said: str, cluster: Cluster) -> Trouble:
     """The sentence for what a PostgreSQL program printed before it gave up."""
     if "No space left on device" in said:
-        return Trouble(
-            f"The disk of {cluster.home} is full. Free some space and start again.",
-            f"{cluster.home}의 디스크가 가득 찼습니다. 공간을 확보한 뒤 다시 시작하십시오.",
-        )
+        return disk_full(cluster.home)
     if "Permission denied" in said or "wrong ownership" in said:
-        return Trouble(
-            f"PostgreSQL has no permission for its files in {cluster.home}: they belong to"
-            " another user. Start as that user, or set TESTBED_DATA to another folder.",
-            f"{cluster.home}의 PostgreSQL 파일에 대한 권한이 없습니다(다른 사용자 소유)."
-            " 그 사용자로 시작하거나 TESTBED_DATA에 다른 폴더를 지정하십시오.",
-        )
+        return of_another_user("PostgreSQL", cluster.home)
     lines = [line for line in said.splitlines() if "FATAL:" in line or "error:" in line.lower()]
     trouble = _unusable(cluster)
     reason = lines[-1].rpartition("FATAL:")[2].strip() if lines else ""

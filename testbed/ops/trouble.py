@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import errno
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Trouble(Exception):
@@ -35,4 +39,22 @@ def from_os_error(error: OSError, what: str) -> Trouble:
     return Trouble(
         f"{what} could not be used: {reason}.",
         f"{what}을(를) 사용할 수 없습니다: {reason}.",
+    )
+
+
+def disk_full(home: Path) -> Trouble:
+    """A server found no room in its folder."""
+    return Trouble(
+        f"The disk of {home} is full. Free some space and start again.",
+        f"{home}의 디스크가 가득 찼습니다. 공간을 확보한 뒤 다시 시작하십시오.",
+    )
+
+
+def of_another_user(server: str, home: Path) -> Trouble:
+    """A server may not read its own files."""
+    return Trouble(
+        f"{server} has no permission for its files in {home}: they belong to another user. Start"
+        " as that user, or set TESTBED_DATA to another folder.",
+        f"{home}의 {server} 파일에 대한 권한이 없습니다(다른 사용자 소유). 그 사용자로 시작하거나"
+        " TESTBED_DATA에 다른 폴더를 지정하십시오.",
     )

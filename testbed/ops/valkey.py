@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import signal
 import socket
-import subprocess
 import time
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -15,7 +13,7 @@ from pathlib import Path
 from testbed.ops import processes
 from testbed.ops.account import Account, private_folder, programs
 from testbed.ops.processes import Process
-from testbed.ops.trouble import Trouble, from_os_error
+from testbed.ops.trouble import Trouble, disk_full, of_another_user
 
 START_S = 30.0
 STOP_S = 20.0
@@ -54,7 +52,7 @@ def start(store: Store, port: int = 0) -> tuple[Process, int]:
     program = _program(store)
     private_folder(store.folder, store.account)
     if not store.password_file.exists():
-        _write_private(store, store.password_file, secrets.token_urlsafe(24) + "\n")
+        store.account.write_private(store.password_file, secrets.token_urlsafe(24) + "\n")
     for attempt in range(5):
         chosen = processes.free_port(port if attempt == 0 else 0)
         process = _launch(store, program, chosen)
@@ -153,14 +151,6 @@ def _program(store: Store) -> Path:
     return programs(site, (part,), store.home, store.account, tag) / part
 
 
-def _write_private(store: Store, path: Path, text: str) -> None:
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    store.account.own(path)
-
-
 def _configuration(store: Store, port: int) -> str:
     lines = [
         "bind 127.0.0.1",
@@ -180,9 +170,9 @@ def _configuration(store: Store, port: int) -> str:
 def _launch(store: Store, program: Path, port: int) -> Process | None:
     """Start and wait; None when the port was taken meanwhile."""
     settings = store.home / "valkey.conf"
-    _write_private(store, settings, _configuration(store, port))
+    store.account.write_private(settings, _configuration(store, port))
     mark = store.log.stat().st_size if store.log.exists() else 0
-    child = _popen(store, [str(program), str(settings)])
+    child = store.account.launch([str(program), str(settings)], log=store.log)
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         if child.poll() is not None:
@@ -202,24 +192,6 @@ def _launch(store: Store, program: Path, port: int) -> Process | None:
     raise _translate(said, store)
 
 
-def _popen(store: Store, command: list[str]) -> subprocess.Popen[bytes]:
-    try:
-        with store.log.open("ab") as log:
-            return subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                start_new_session=True,
-                user=store.account.uid,
-                group=store.account.gid,
-                extra_groups=store.account.extra_groups,
-            )
-    except OSError as error:
-        raise from_os_error(error, command[0]) from error
-
-
 def _unusable(store: Store) -> Trouble:
     return Trouble(
         f"Valkey could not be started. What it said is in {store.log}.",
@@ -229,15 +201,7 @@ def _unusable(store: Store) -> Trouble:
 
 def _translate(said: str, store: Store) -> Trouble:
     if "No space left on device" in said:
-        return Trouble(
-            f"The disk of {store.home} is full. Free some space and start again.",
-            f"{store.home}의 디스크가 가득 찼습니다. 공간을 확보한 뒤 다시 시작하십시오.",
-        )
+        return disk_full(store.home)
     if "Permission denied" in said:
-        return Trouble(
-            f"Valkey has no permission for its files in {store.home}: they belong to another"
-            " user. Start as that user, or set TESTBED_DATA to another folder.",
-            f"{store.home}의 Valkey 파일에 대한 권한이 없습니다(다른 사용자 소유). 그 사용자로"
-            " 시작하거나 TESTBED_DATA에 다른 폴더를 지정하십시오.",
-        )
+        return of_another_user("Valkey", store.home)
     return _unusable(store)
