@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.http import require_safe
-from redis.exceptions import RedisError
+
+from testbed.probes import database_answers, valkey_answers
 
 
 @require_safe
@@ -31,29 +31,12 @@ def readyz(request: HttpRequest) -> HttpResponse:
     return _uncached(JsonResponse(body, status=200 if good else 503))
 
 
-def database_answers() -> bool:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError:
-        return False
-    return True
-
-
 def migrations_applied() -> bool:
     try:
         executor = MigrationExecutor(connection)
     except DatabaseError:
         return False
     return not executor.migration_plan(executor.loader.graph.leaf_nodes())
-
-
-def valkey_answers() -> bool:
-    try:
-        cache.get("readyz")
-    except (RedisError, OSError):
-        return False
-    return True
 
 
 PARTS: dict[str, Callable[[], bool]] = {

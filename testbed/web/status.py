@@ -4,16 +4,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from django.conf import settings
-from django.core.cache import cache
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
-from redis.exceptions import RedisError
 
+from testbed.probes import database_answers, valkey_answers
 from testbed.tools.models import Pulse
 
 
@@ -23,23 +22,6 @@ class Part(NamedTuple):
     name: object
     purpose: object
     answers: Callable[[], bool]
-
-
-def database_answers() -> bool:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError:
-        return False
-    return True
-
-
-def broker_answers() -> bool:
-    try:
-        cache.get("status")
-    except (RedisError, OSError):
-        return False
-    return True
 
 
 def tools_answer() -> bool:
@@ -52,7 +34,7 @@ def tools_answer() -> bool:
 PARTS = (
     Part(_("Web"), _("makes these pages"), lambda: True),
     Part(_("Database"), _("holds bookings, runs and results"), database_answers),
-    Part(_("Message broker"), _("wakes the workers and carries live updates"), broker_answers),
+    Part(_("Message broker"), _("wakes the workers and carries live updates"), valkey_answers),
     Part(_("Tools"), _("answer when they are asked while idle"), tools_answer),
 )
 
