@@ -138,17 +138,7 @@ def may_change(actor: User, booking: Booking, now: datetime) -> bool:
 
 def answers_of(booking: Booking) -> Answers:
     """What the booking's form was answered with."""
-    return Answers(
-        lot=booking.lot,
-        route=booking.route,
-        wafer_count=booking.wafer_count,
-        test_wafers=booking.test_wafers,
-        purpose=booking.purpose,
-        use_mode=booking.use_mode,
-        wished_document=booking.wished_document,
-        buddy=booking.buddy,
-        supplies=list(booking.supplies.all()),
-    )
+    return Answers.of(booking)
 
 
 class StandsElsewhere(Exception):

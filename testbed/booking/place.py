@@ -56,6 +56,16 @@ class Answers:
     supplies: Sequence[Supply] = ()
     quote: Mapping[str, Any] | None = None
 
+    @classmethod
+    def of(cls, row: Any) -> Answers:
+        """What a row says that keeps the answers: a booking, or a wish for one (one query)."""
+        kept = (
+            "lot", "route", "wafer_count", "test_wafers", "purpose", "use_mode",
+            "wished_document", "buddy",
+        )  # fmt: skip
+        said = {name: getattr(row, name) for name in kept}
+        return cls(**said, supplies=tuple(row.supplies.all()))
+
 
 def submit(
     *, actor: User, booking: Booking, answers: Answers, override: Override | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext as _
@@ -30,33 +29,15 @@ from testbed.outages.terms import (
     MOST_TIMES,
     Terms,
 )
+from testbed.people.api_fields import DayField, WordsField
 from testbed.people.visitor import person
-from testbed.tools.models import Area, Tool
+from testbed.tools.api_fields import ToolCodesField
+from testbed.tools.models import Area
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LARGEST_KEY = 2**63 - 1
-
-
-class DayField(serializers.DateField):
-    """ISO 8601 between 2000 and 2100."""
-
-    def to_internal_value(self, value: Any) -> date:
-        day: date = super().to_internal_value(value)
-        if not 2000 <= day.year < 2100:
-            raise serializers.ValidationError(_("Choose a day between the years 2000 and 2100."))
-        return day
-
-
-class WordsField(serializers.CharField):
-    """Text, and nothing that could be made into text."""
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        words: str = super().to_internal_value(data)
-        return words
 
 
 class CodeField(serializers.SlugField):
@@ -67,22 +48,6 @@ class CodeField(serializers.SlugField):
             self.fail("invalid")
         code: str = super().to_internal_value(data)
         return code
-
-
-class ToolCodesField(serializers.ListField):
-    """Codes of tools; unknown ones are named."""
-
-    child = WordsField(max_length=20)
-
-    def to_internal_value(self, data: Any) -> list[Tool]:
-        codes = super().to_internal_value(data)
-        found = list(Tool.objects.filter(code__in=codes).order_by("pk"))
-        unknown = sorted(set(codes) - {tool.code for tool in found})
-        if unknown:
-            raise serializers.ValidationError(
-                _("There is no tool with the code %(codes)s.") % {"codes": ", ".join(unknown)}
-            )
-        return found
 
 
 class FateSerializer(serializers.Serializer[Any]):

@@ -137,19 +137,7 @@ class Wish(models.Model):
     @property
     def answers(self) -> Answers | None:
         """What is to be done in the time, if it was said when it was asked for (one query)."""
-        if not self.use_mode:
-            return None
-        return Answers(
-            lot=self.lot,
-            route=self.route,
-            wafer_count=self.wafer_count,
-            test_wafers=self.test_wafers,
-            purpose=self.purpose,
-            use_mode=self.use_mode,
-            wished_document=self.wished_document,
-            buddy=self.buddy,
-            supplies=tuple(self.supplies.all()),
-        )
+        return Answers.of(self) if self.use_mode else None
 
     @property
     def is_open(self) -> bool:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from testbed.booking.hours import KST
 from testbed.booking.models import UseMode
 from testbed.booking.rules.base import Broken, ToolRule
+from testbed.booking.rules.training import final_day
 from testbed.tools.models import ContaminationClass
 
 if TYPE_CHECKING:
@@ -128,8 +129,7 @@ class QualificationExpired(QualificationRule):
         held: Qualified | None,
     ) -> Broken | None:
         last = held.valid_until if held else None
-        final = (request.ends_at - timedelta.resolution).astimezone(KST).date()
-        if last is None or final <= last:
+        if last is None or final_day(request) <= last:
             return None
         return self.broken(tool, parameters, valid_until=last.isoformat())
 
