@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import subprocess
@@ -16,6 +17,7 @@ from instruments.fab.config import BadConfig, default_config, parse_config, read
 from instruments.fab.control import ControlError, FabControl
 from instruments.fab.faults import Fault, Faults
 from instruments.fab.memory import Memory, NoMemory
+from instruments.fab.wires.channel import ToolPower
 from instruments.link import parse_resource
 from tests.instruments.conftest import KINDS, WIRES, Fab
 from tests.instruments.test_models import Bench
@@ -127,6 +129,20 @@ def test_control_survives_nonsense(no_faults: Fab) -> None:
             assert json.loads(lines.readline())["ok"] is False
         raw.sendall(b'{"do": "ping"}\n')
         assert json.loads(lines.readline()) == {"ok": True, "result": "pong"}
+
+
+def test_the_last_freeze_counts() -> None:
+    async def scene() -> list[bool]:
+        power = ToolPower(Bench(wafers=0).tools["scanner"])
+        power.freeze(0.01)
+        power.freeze(0.2)
+        await asyncio.sleep(0.05)
+        seen = [power.is_frozen]
+        power.freeze(0.0)
+        await asyncio.sleep(0.01)
+        return [*seen, power.is_frozen]
+
+    assert asyncio.run(scene()) == [True, False]
 
 
 def test_a_fab_that_is_not_there_is_a_control_error() -> None:

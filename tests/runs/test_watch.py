@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -81,6 +82,27 @@ def test_a_run_that_came_meanwhile_is_rung_again(
     assert watch.ask_idle() == 3
     assert bells == [(run.tool.queue, run.pk)]
     assert lease.claim(tool_ids=[run.tool_id], run_id=run.pk) is not None
+
+
+def test_no_tool_waits_for_a_silent_one(floor: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick, free = floor.tools["track"], threading.Event()
+
+    def slow(tool: Tool) -> tuple[str, str]:
+        if tool != quick:
+            assert free.wait(5)
+        return "", "IDLE"
+
+    let_go = watch._let_go
+
+    def noted(tool: Tool, held: lease.Claim) -> None:
+        let_go(tool, held)
+        if tool == quick:
+            assert lease.claim(tool_ids=[tool.pk], run_id=None, only_free=True) is not None
+            free.set()
+
+    monkeypatch.setattr(watch, "ask", slow)
+    monkeypatch.setattr(watch, "_let_go", noted)
+    assert watch.ask_idle() == 3
 
 
 def test_what_goes_wrong_while_asking_frees_the_tools(

@@ -40,6 +40,7 @@ class ToolPower:
         self.channels: list[Channel] = []
         self._thawed = asyncio.Event()
         self._thawed.set()
+        self._thaw: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -52,9 +53,14 @@ class ToolPower:
         await self._thawed.wait()
 
     def freeze(self, seconds: float) -> None:
-        """Answer nothing for `seconds` of the host's clock; physics goes on."""
+        """Answer nothing for `seconds` of the host's clock; physics goes on.
+
+        The last freeze counts: an earlier one does not end it.
+        """
+        if self._thaw is not None:
+            self._thaw.cancel()
         self._thawed.clear()
-        asyncio.get_running_loop().call_later(seconds, self._thawed.set)
+        self._thaw = asyncio.get_running_loop().call_later(seconds, self._thawed.set)
 
     def restart(self, *, lose_memory: bool = False) -> None:
         """Cut the power: every connection resets, and the ports refuse until it has booted."""
