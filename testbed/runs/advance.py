@@ -291,6 +291,7 @@ class _Turn:
                 )  # fmt: skip
                 return
             undocked = [self._undock(one) for one, _trouble in told]
+        self.run.refresh_from_db(fields=["asked_at"])
         for one, _trouble in told:
             ms = safety.wire_ms(one.driver, since=self.run.asked_at)
             moves.note_safe(self.held, self.run, one.tool, None, ms=ms)

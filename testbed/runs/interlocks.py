@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -25,6 +26,7 @@ from testbed.tools.models import Clean, E10State, StateSpan, Tool
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
+CLOCKS_APART_S = 10.0
 ABLE = frozenset({E10State.STANDBY, E10State.PRODUCTIVE, E10State.ENGINEERING})
 
 
@@ -86,9 +88,10 @@ COMPANY = _("the company's engineer")
 
 def interlocks(at: Situation) -> list[Interlock]:
     """All conditions of a start, met or not, in the order in which a person would walk them."""
-    checks = [_operator(at), _booking(at), _now(at), _tool(at), _lot(at), _recipe(at), _wafers(at)]
+    checks = [_operator(at), _booking(at), _now(at), _clock(), _tool(at), _lot(at), _recipe(at),
+              _wafers(at)]  # fmt: skip
     if at.tool is not None:
-        checks[4:4] = [_emergency(at), _state(at), _supplies(at), _free(at), _address(at)]
+        checks[5:5] = [_emergency(at), _state(at), _supplies(at), _free(at), _address(at)]
     if at.wafers and at.tool is not None:
         checks += [_wafer_ids(at), _contamination(at), _before(at), _once(at)]
     return checks
@@ -125,6 +128,21 @@ def _now(at: Situation) -> Interlock:
         at.booking.starts_at <= at.now < at.booking.ends_at,
         _("The booked time has not begun, or is over."),
         COMPANY,
+    )
+
+
+def _clock() -> Interlock:
+    """Leases run by the database's clock, bookings by this host's: one of them has jumped."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        there = cursor.fetchone()[0]
+    seconds = abs((there - timezone.now()).total_seconds())
+    return Interlock(
+        "clock",
+        _("Clocks of server and database agree"),
+        seconds <= CLOCKS_APART_S,
+        _("The clocks of server and database differ by %(seconds)d s.") % {"seconds": seconds},
+        _("the operator of this system"),
     )
 
 

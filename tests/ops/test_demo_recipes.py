@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from instruments.catalogue import TOOLS
+from instruments.catalogue import PLANS, TOOLS
 from instruments.fab.kinds import MODELS
 from testbed.ops.demo.floor import SPECS
 from testbed.ops.demo.recipes import RECIPES
@@ -18,7 +18,7 @@ from testbed.ops.fab import CONNECTED, WIRES
     ("kind", "body"), [pytest.param(kind, body, id=code) for code, _, kind, body in RECIPES]
 )
 def test_a_demo_recipe_has_no_problem(kind: str, body: dict[str, Any]) -> None:
-    planner = TOOLS.get(kind)
+    planner = PLANS.get(kind)
     if planner is not None:
         assert planner.program.problems(body) == []
 

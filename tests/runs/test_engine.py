@@ -15,7 +15,7 @@ from django.utils import timezone
 from testbed.material.models import SubstrateState, Wafer
 from testbed.refusals import Refusal
 from testbed.runs import advance as engine
-from testbed.runs import control, lease, log, moves, store, sweep
+from testbed.runs import control, lease, log, moves, safety, store, sweep
 from testbed.runs.models import Lease, Reading, Run, SiteReading, TraceBlock
 from testbed.runs.signals import run_ended
 from testbed.runs.states import RunState, StepState
@@ -44,6 +44,23 @@ def test_the_whole_route_runs_and_the_sem_measures_what_the_scanner_exposed(
         assert samples.max() == pytest.approx(block.maximum)
         assert 20 < block.mean < 45
     assert not Lease.objects.exclude(holder="", expires_at=None).exists()
+    run.traveler.refresh_from_db()
+    assert run.traveler.closed_at == run.ended_at
+
+
+def test_a_worker_that_starts_makes_its_tools_at_rest_safe_and_no_others(
+    live_floor: Floor,
+) -> None:
+    assert live_floor.fab is not None
+    counters = live_floor.fab.control.counters
+    before = {kind: counters(kind)["safes"] for kind in ("track", "scanner", "cd_sem")}
+    held = lease.claim(tool_ids=[live_floor.tools["scanner"].pk], run_id=None)
+    assert held is not None
+    lease.park(held)
+    assert safety.at_start(["tool.track", "tool.scanner"]) == 1
+    after = {kind: counters(kind)["safes"] - count for kind, count in before.items()}
+    assert after == {"track": 1, "scanner": 0, "cd_sem": 0}
+    assert not Lease.objects.exclude(holder="").exists()
 
 
 def test_a_damaged_trace_is_noticed(live_floor: Floor) -> None:
@@ -177,6 +194,7 @@ def test_an_abort_in_mid_exposure_is_confirmed_by_the_tool_within_a_second(
     assert "RUNNING" not in state["jobs"].values()
     assert state["carrier"] == ""
     assert took < 2.0
+    assert 0 < run.events.get(kind="tool.safe_sent", data__has_key="ms").data["ms"] < 2_000
     wafers = list(run.run_wafers.values_list("state", flat=True))
     assert wafers == [SubstrateState.ABORTED, SubstrateState.SKIPPED]
     assert log.verify(run).whole

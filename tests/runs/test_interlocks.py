@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
 import pgtrigger
 import pytest
+import time_machine
 from django.utils import timezone, translation
 
 from testbed.booking.models import Booking, BookingState
 from testbed.material.models import LotState, SubstrateState, Wafer
+from testbed.outages import failures
+from testbed.outages.models import Utility
 from testbed.people.models import User
 from testbed.process.models import RecipeVersion
 from testbed.refusals import Refusal
@@ -98,6 +102,18 @@ def dirty(floor: Floor) -> None:
     Wafer.objects.filter(lot=floor.lot, slot=2).update(contamination_class=3)
 
 
+def wrong_check_character(floor: Floor) -> None:
+    wafer = Wafer.objects.get(lot=floor.lot, slot=2)
+    wafer.wafer_id = wafer.wafer_id[:-1] + str((int(wafer.wafer_id[-1]) + 1) % 8)
+    wafer.save()
+
+
+def without_water(floor: Floor) -> None:
+    water = Utility.objects.create(code="di", name_ko="초순수", name_en="DI water")
+    water.tools.set([floor.tools["track"]])
+    failures.report(actor=floor.technician, utility=water)
+
+
 BROKEN: list[tuple[Callable[[Floor], None], set[str]]] = [
     (cancelled, {"booking_confirmed"}),
     (over, {"booking_now"}),
@@ -111,6 +127,8 @@ BROKEN: list[tuple[Callable[[Floor], None], set[str]]] = [
     (unsigned, {"recipe_signed"}),
     (changed_recipe, {"recipe_signed"}),
     (dirty, {"contamination"}),
+    (wrong_check_character, {"wafer_ids"}),
+    (without_water, {"supplies"}),
 ]
 
 
@@ -122,6 +140,23 @@ def test_one_thing_wrong_opens_its_own_interlock(
 ) -> None:
     breaking(floor)
     assert open_ones(floor) == expected
+
+
+@pytest.mark.parametrize("jump", [-3600, 3600])
+def test_a_clock_that_jumped_starts_nothing(floor: Floor, jump: int) -> None:
+    with time_machine.travel(timezone.now() + timedelta(seconds=jump), tick=False):
+        assert open_ones(floor) >= {"clock"}
+        with pytest.raises(Refusal) as refused:
+            floor.start("coat")
+    assert re.search(r"(?<!\d)3[56]\d\d(?!\d)", str(refused.value.fields["clock"][0]))
+    assert not Run.objects.exists()
+
+
+def test_a_changed_recipe_says_that_its_hash_differs(floor: Floor) -> None:
+    changed_recipe(floor)
+    with pytest.raises(Refusal) as refused, translation.override("en"):
+        floor.start("coat")
+    assert "SHA-256" in str(refused.value.fields["recipe_signed"][0])
 
 
 def test_wafers_must_be_of_the_lot(floor: Floor) -> None:

@@ -6,6 +6,8 @@ import itertools
 
 import pytest
 from django.db import DatabaseError, transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from testbed.runs.models import Run, Step
 from testbed.runs.states import ENDED, RUN_PATHS, STEP_PATHS, RunState, StepState
@@ -48,6 +50,26 @@ def test_the_database_allows_exactly_the_steps_table(floor: Floor) -> None:
             allowed = after in STEP_PATHS[before]
             assert try_update(Step, step.pk, after) == allowed, (before, after)
             transaction.set_rollback(True)
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(walk=st.lists(st.sampled_from(list(RunState)), min_size=1, max_size=12))
+def test_any_walk_ends_where_the_table_says_and_the_tools_are_held_until_then(
+    floor: Floor, walk: list[RunState]
+) -> None:
+    with transaction.atomic():
+        run = floor.start("coat")
+        at = RunState.QUEUED
+        for to in walk:
+            allowed = to == at or to in RUN_PATHS[at]
+            assert try_update(Run, run.pk, to) == allowed
+            at = to if allowed else at
+            run.refresh_from_db()
+            assert run.state == at
+            assert run.run_tools.get().is_open == (at not in ENDED)
+        transaction.set_rollback(True)
 
 
 def try_update(model: type[Run] | type[Step], pk: int, state: str) -> bool:

@@ -133,11 +133,44 @@ RECIPES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
         },
     ),
 )
+_BODIES = {code: body for code, _title, _kind, body in RECIPES}
+# The same three recipes for track and scanner held together, each wafer baked when exposed.
+RECIPES += (
+    (
+        "arf-cell",
+        "ArF coat, FEM and develop in the litho cell",
+        "litho_cell",
+        {
+            "coat": {k: v for k, v in _BODIES["arf-coat"].items() if k != "operation"},
+            "expose": _BODIES["arf-fem"],
+            "develop": {k: v for k, v in _BODIES["arf-develop"].items() if k != "operation"},
+        },
+    ),
+)
 OPERATIONS = (
     (1, "도포", "Coat", "track", "arf-coat", False),
     (2, "FEM 노광", "Expose FEM", "scanner", "arf-fem", False),
     (3, "현상", "Develop", "track", "arf-develop", False),
     (4, "CD 측정", "Measure CD", "cd_sem", "arf-cd", True),
+)
+CELL_OPERATIONS = (
+    (1, "도포·FEM 노광·현상", "Coat, expose FEM, develop", "track", "arf-cell", False),
+    (2, "CD 측정", "Measure CD", "cd_sem", "arf-cd", True),
+)
+# code, Korean name, English name, operations
+ROUTES = (
+    (
+        ROUTE,
+        "ArF 레지스트 평가 (초점·노광량 매트릭스)",
+        "ArF resist evaluation (focus–exposure matrix)",
+        OPERATIONS,
+    ),
+    (
+        "resist-fem-cell",
+        "ArF 레지스트 평가, 노광 셀 연속 작업",
+        "ArF resist evaluation, litho cell in one run",
+        CELL_OPERATIONS,
+    ),
 )
 
 
@@ -147,26 +180,17 @@ def load(*, author: User, signer: User) -> None:
         code: _recipe(code, title, kind, body, author, signer)
         for code, title, kind, body in RECIPES
     }
-    route, is_new = Route.objects.get_or_create(
-        code=ROUTE,
-        defaults={
-            "name_ko": "ArF 레지스트 평가 (초점·노광량 매트릭스)",
-            "name_en": "ArF resist evaluation (focus–exposure matrix)",
-        },
-    )
-    if is_new:
-        Operation.objects.bulk_create(
-            Operation(
-                route=route,
-                position=position,
-                name_ko=name_ko,
-                name_en=name_en,
-                tool_kind=kind,
-                recipe=made[recipe],
-                is_measurement=measures,
-            )
-            for position, name_ko, name_en, kind, recipe, measures in OPERATIONS
-        )
+    for code, name_ko, name_en, operations in ROUTES:
+        names = {"name_ko": name_ko, "name_en": name_en}
+        route, is_new = Route.objects.get_or_create(code=code, defaults=names)
+        if is_new:
+            Operation.objects.bulk_create(
+                Operation(
+                    route=route, position=position, name_ko=ko, name_en=en, tool_kind=kind,
+                    recipe=made[recipe], is_measurement=measures,
+                )
+                for position, ko, en, kind, recipe, measures in operations
+            )  # fmt: skip
 
 
 def _recipe(
