@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from testbed.results.bossung import Unsupported
 from testbed.results.process_window import Estimate, ProcessWindow
+from testbed.results.trace_names import PROCESS_TRACES
 from testbed.results.traces import Curve
 from testbed.results.wafer_map import Scale
 from testbed.results.wafer_statistics import WaferStatistics
@@ -201,6 +202,7 @@ TRACE_NAMES: dict[str, Any] = {
     "spectrum": gettext_lazy("Reflectance spectrum"),
     "iv_voltage": gettext_lazy("Voltage, die after die"),
     "iv_current": gettext_lazy("Current, die after die"),
+    **PROCESS_TRACES,
 }
 
 

@@ -1,0 +1,53 @@
+"""What the curves of the process tools are called."""
+
+from __future__ import annotations
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+PROCESS_TRACES: dict[str, Promise] = {
+    # Track
+    "plate_temperature": _("Temperature of the hot plate"),
+    "spin_speed": _("Spin speed"),
+    # Etcher
+    "step": _("Number of the step"),
+    "boron_chloride": _("BCl₃ flow"),
+    "chlorine": _("Cl₂ flow"),
+    "pressure": _("Chamber pressure"),
+    "valve": _("Throttle valve"),
+    "helium": _("Helium pressure"),
+    "leak": _("Helium leak"),
+    "bias_power": _("Bias power"),
+    "bias_reflected": _("Bias power reflected"),
+    "bias_tuner": _("Tuner of the bias match"),
+    "bias_load": _("Load of the bias match"),
+    "bias_phase": _("Phase error of the bias match"),
+    "bias_impedance": _("Impedance of the bias"),
+    "self_bias": _("Self-bias"),
+    "source_power": _("Source power"),
+    "source_reflected": _("Source power reflected"),
+    "source_tuner": _("Tuner of the source match"),
+    "source_load": _("Load of the source match"),
+    "source_phase": _("Phase error of the source match"),
+    "source_impedance": _("Impedance of the source"),
+    "emission": _("Emission of the film"),
+    # CVD
+    "temperature": _("Heater temperature"),
+    "precursor": _("Precursor flow"),
+    "carrier_gas": _("Carrier gas flow"),
+    "rate": _("Deposition rate"),
+    # CMP
+    "force": _("Down force"),
+    "platen": _("Platen speed"),
+    "head": _("Head speed"),
+    "slurry": _("Slurry flow"),
+    "current": _("Motor current"),
+    "pad_temperature": _("Pad temperature"),
+    # Clean
+    "bath": _("Bath temperature"),
+    "megasonic": _("Megasonic power"),
+    "coupling": _("Megasonic power taken up"),
+    "resistivity": _("Resistivity of the rinse water"),
+    "spin": _("Drying speed"),
+    "humidity": _("Humidity above the wafer"),
+}
