@@ -20,6 +20,7 @@ from testbed.material.register import register
 from testbed.people.models import JournalEntry, User
 from testbed.refusals import Refusal
 from testbed.runs import moves
+from testbed.runs.interlocks import Situation, interlocks
 from testbed.runs.models import Reading, Run, RunWafer, Step
 from testbed.runs.states import RunState, StepState
 from testbed.tools.models import Clean, ContaminationClass, Tool
@@ -283,3 +284,19 @@ def test_the_api(
     assert client.post("/api/v1/certified-cleans/", said, format="json").status_code == 201
     seen = [api(who).get("/api/v1/certified-cleans/").json()["count"] for who in (alice, charlie)]
     assert seen == [1, 0]
+
+
+def test_a_cleaning_tool_takes_what_it_is_there_to_clean(world: World, technician: User) -> None:
+    def may_start() -> bool:
+        at = Situation(
+            actor=technician, booking=world.booking, operation=world.run.operation, slots=[1]
+        )
+        return next(one.is_met for one in interlocks(at) if one.code == "contamination")
+
+    world.lot.wafers.update(contamination_class=C.COPPER)
+    assert not may_start()
+    rca = make_clean("rca", C.COPPER, C.FEOL)
+    Clean.objects.filter(pk=rca.pk).update(tool_kind=world.tool.kind)
+    assert may_start()
+    world.lot.wafers.update(contamination_class=C.BACKSIDE)
+    assert not may_start()
