@@ -161,7 +161,7 @@ class World:
         self.coat(wafer, Coat("SUPPLIED", self.process.best_thickness))
         best = self.surface(wafer)
         wafer.shots = {at: Shot(best.dose_to_size, best.best_focus) for at in full_fields()}
-        wafer.exposures = 1
+        wafer.exposures, wafer.registration = 1, Registration()
         self.develop(wafer, Bake())
 
     def carrier(self, carrier_id: str) -> Carrier:
