@@ -18,7 +18,19 @@ if TYPE_CHECKING:
     from testbed.refusals import Refusal
 
 
-class NamedForm(forms.Form):
+class Answering(forms.Form):
+    """A form that can say why a verb refused it."""
+
+    def complain(self, refused: Refusal) -> None:
+        """Put the sentences of a refusal to their fields."""
+        for name, sentences in refused.fields.items():
+            for one in sentences:
+                self.add_error(name if name in self.fields else None, one)
+        if not refused.fields:
+            self.add_error(None, f"{refused.message} {refused.next_step or ''}".strip())
+
+
+class NamedForm(Answering):
     """A thing's code (only for a new one) and its names."""
 
     kind_of_thing: type[Named]
@@ -41,14 +53,6 @@ class NamedForm(forms.Form):
         if self.kind_of_thing._default_manager.filter(code=code).exists():
             raise forms.ValidationError(_("There is one with this code already."))
         return code
-
-    def complain(self, refused: Refusal) -> None:
-        """Put the sentences of a refusal to their fields."""
-        for name, sentences in refused.fields.items():
-            for one in sentences:
-                self.add_error(name if name in self.fields else None, one)
-        if not refused.fields:
-            self.add_error(None, f"{refused.message} {refused.next_step or ''}".strip())
 
 
 def tool_boxes(label: Any) -> forms.Field:
@@ -174,7 +178,7 @@ class TrainingFilter(forms.Form):
         who.queryset = User.objects.visible_to(viewer).select_related("company").order_by("name")
 
 
-class TrainingForm(forms.Form):
+class TrainingForm(Answering):
     """That somebody passed a course."""
 
     course = forms.ModelChoiceField(
@@ -192,13 +196,6 @@ class TrainingForm(forms.Form):
         who: Any = self.fields["person"]
         active = User.objects.visible_to(viewer).filter(is_active=True)
         who.queryset = active.select_related("company").order_by("company__name_en", "name")
-
-    def complain(self, refused: Refusal) -> None:
-        for name, sentences in refused.fields.items():
-            for one in sentences:
-                self.add_error(name if name in self.fields else None, one)
-        if not refused.fields:
-            self.add_error(None, f"{refused.message} {refused.next_step or ''}".strip())
 
 
 class ReasonForm(forms.Form):
