@@ -13,13 +13,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from testbed.booking import line, notify
+from testbed.booking.broken_answers import broken_by
 from testbed.booking.change import answers_of
 from testbed.booking.explain import refusal
 from testbed.booking.models import Booking, BookingState
 from testbed.booking.place import demand_answers
 from testbed.booking.question_models import LONGEST, Question
-from testbed.booking.request import gather
-from testbed.booking.rules import check_all, refusing
 from testbed.people import journal
 from testbed.people.permissions import demand, may
 from testbed.refusals import Refusal
@@ -142,18 +141,7 @@ def _put_right(
 
 def _demand_rules(actor: User, booking: Booking, tools: Sequence[Tool], answers: Answers) -> None:
     """Only rules about the answers: time and tool stay as they were asked for."""
-    request = gather(
-        actor=actor,
-        tools=tools,
-        starts_at=booking.starts_at,
-        ends_at=booking.ends_at,
-        now=timezone.now(),
-        company=booking.company,
-        without=booking,
-        is_hold=False,
-        answers=answers,
-    )
-    broken = refusing(check_all(request, about=("answers",)))
+    broken = broken_by(answers, actor=actor, booking=booking, tools=tools, now=timezone.now())
     broken = [one for one in broken if one.code not in booking.overridden]
     if broken:
         raise refusal(broken, [])

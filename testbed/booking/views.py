@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from testbed.booking.broken_answers import broken_by
 from testbed.booking.bundles import is_chained
 from testbed.booking.cancel import demand_cancellable
 from testbed.booking.capability import find_slots_on_any
@@ -46,12 +47,10 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
 
-    from testbed.booking.place import Answers
     from testbed.booking.querysets import BookingQuerySet
     from testbed.booking.rules import Broken
     from testbed.booking.target import Target
     from testbed.people.models import User
-    from testbed.tools.models import Tool
 
 SHOWN_SLOTS = 40
 TABS = ("open", "past", "closed")
@@ -315,7 +314,9 @@ def _complain(request: HttpRequest, booking: Booking, form: AnswersForm) -> list
         _put_to_fields(form, refused)
     given = overriding(request)
     yields = aside(booking, given)
-    broken = _broken_by(booking, tools, answers)
+    broken = broken_by(
+        answers, actor=booking.booked_by, booking=booking, tools=tools, now=timezone.now()
+    )
     for one in broken:
         if one.code not in yields or not one.yields:
             form.add_error(one.rule.field, f"{one.message} {one.next_step}")
@@ -324,22 +325,6 @@ def _complain(request: HttpRequest, booking: Booking, form: AnswersForm) -> list
     except Refusal as refused:
         form.add_error(None, str(refused.message))
     return broken
-
-
-def _broken_by(booking: Booking, tools: list[Tool], answers: Answers) -> list[Broken]:
-    """The rules that these answers would break for this hold."""
-    request = gather(
-        actor=booking.booked_by,
-        tools=tools,
-        starts_at=booking.starts_at,
-        ends_at=booking.ends_at,
-        now=timezone.now(),
-        company=booking.company,
-        without=booking,
-        is_hold=False,
-        answers=answers,
-    )
-    return refusing(check_all(request, about=("answers",)))
 
 
 def _put_to_fields(form: AnswersForm, refused: Refusal) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -23,6 +23,7 @@ from testbed.refusals import Refusal
 from testbed.transactions import in_transaction
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from testbed.booking.slots import Slot
@@ -115,6 +116,13 @@ def _choose(actor: User, rebooking: Rebooking, span: Interval) -> Rebooking:
     booking.moved_by_facility_at = None
     rebook.place(actor, booking, tools, span, now)
     decide(row, RebookingState.CHANGED, actor)
+    note_change(actor, booking, before)
+    news.chosen(row, tools)
+    return row
+
+
+def note_change(actor: User, booking: Booking, before: Mapping[str, Any]) -> None:
+    """The history's entry of a new time; before: the booking's snapshot."""
     journal.record(
         actor=actor,
         action="booking.changed",
@@ -123,8 +131,6 @@ def _choose(actor: User, rebooking: Rebooking, span: Interval) -> Rebooking:
         before=before,
         after=snapshot(booking),
     )
-    news.chosen(row, tools)
-    return row
 
 
 def _decline(actor: User, rebooking: Rebooking) -> Rebooking:

@@ -25,7 +25,6 @@ from testbed.booking.route_slots import Combination, find_route_slots
 from testbed.booking.route_steps import Step
 from testbed.outages import answer, news, rebook
 from testbed.outages.models import Rebooking, RebookingState
-from testbed.people import journal
 from testbed.people.permissions import demand
 from testbed.refusals import Refusal
 
@@ -203,14 +202,7 @@ def _place(
         booking.state = row.former_state
     booking.moved_by_facility_at = None
     rebook.place(actor, booking, tools, time.span, now)
-    journal.record(
-        actor=actor,
-        action="booking.changed",
-        subject=booking,
-        company=booking.company,
-        before=before,
-        after=snapshot(booking),
-    )
+    answer.note_change(actor, booking, before)
     if row is not None:
         answer.decide(row, RebookingState.CHANGED, actor)
     news.has_new_time(booking, tools)

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from testbed.booking.broken_answers import broken_by
 from testbed.booking.explain import refusal as refusal_of
 from testbed.booking.hold import hold
 from testbed.booking.models import Booking
 from testbed.booking.place import demand_answers
-from testbed.booking.request import gather
-from testbed.booking.rules import check_all, refusing
 from testbed.notices.said import kst_moment, kst_span, said
 from testbed.notices.tell import tell
 from testbed.people import journal
@@ -161,18 +160,14 @@ def _hold(wish: Wish, slot: Slot) -> Booking:
 def demand_answers_fit(booking: Booking, tools: Sequence[Tool], answers: Answers) -> None:
     """Raise Refusal unless the hold could be submitted with these answers now."""
     demand_answers(booking, tools, answers)
-    request = gather(
+    broken = broken_by(
+        answers,
         actor=booking.booked_by,
+        booking=booking,
         tools=tools,
-        starts_at=booking.starts_at,
-        ends_at=booking.ends_at,
         now=booking.created_at,
-        company=booking.company,
-        without=booking,
-        is_hold=False,
-        answers=answers,
+        about=(),
     )
-    broken = refusing(check_all(request))
     if broken:
         raise refusal_of(broken, [])
 

@@ -157,8 +157,9 @@ class TestPeople:
         assert refused(alice, cd_sem, use_mode=ALONE).code == "training_missing"
         assert book(alice, scanner, use_mode=ALONE).pk
         today = timezone.localdate()
+        month_ago = today - timedelta(days=30)
         passed = Training.objects.create(
-            user=alice, course=course, completed_on=today, valid_until=tomorrow(0).date()
+            user=alice, course=course, completed_on=month_ago, valid_until=tomorrow(0).date()
         )
         assert book(alice, cd_sem, use_mode=ALONE).pk
         passed.valid_until = today - timedelta(days=1)
