@@ -584,3 +584,46 @@ def test_a_delivery_may_say_which_films_its_wafers_bring(fab: Fab) -> None:
 
 def test_the_four_are_in_the_catalogue() -> None:
     assert set(PROCESS) <= set(KINDS)
+
+
+# ---------------------------------------------------------------- many wafers
+LAM_FAULTS = (
+    ("rf_power", 10), ("rf_power", -12), ("tcp_power", 10), ("tcp_power", 50), ("tcp_power", -20),
+    ("pressure", 2), ("pressure", -2), ("cl2_flow", 5), ("cl2_flow", -5), ("bcl3_flow", 5),
+    ("bcl3_flow", -5), ("he_chuck", 2),
+)  # fmt: skip
+"""The faults that were induced on a real metal etcher, by kind and about that size."""
+
+
+@pytest.mark.nightly
+def test_golden_runs_tell_every_induced_fault_from_the_drift() -> None:
+    """Distance from 75 golden wafers in the space of channel means; healthy wafers in between."""
+    bench = Bench(wafers=25)
+    healthy = [run_means(bench, None) for _ in range(125)]
+    golden, spare = np.array(healthy[25:100]), healthy[100:]
+    centre, spread = golden.mean(axis=0), np.cov(golden.T) + 1e-9 * np.eye(golden.shape[1])
+
+    def distance(means: np.ndarray[Any, Any]) -> float:
+        off = means - centre
+        return float(off @ np.linalg.solve(spread, off))
+
+    usual = [distance(means) for means in spare]
+    ill = [distance(run_means(bench, fault)) for fault in LAM_FAULTS]
+    assert min(ill) > max(usual)
+
+
+def run_means(bench: Bench, fault: tuple[str, float] | None) -> np.ndarray[Any, Any]:
+    """Etch a fresh wafer; the mean of each channel over the main etch."""
+    tool, count = bench.tools["etcher"], len(bench.tools["etcher"].jobs)
+    bench.world.deliver(f"M{count}", {1: f"M{count}"})
+    bench.say("etcher", "CARR:UND", f'CARR:DOCK "M{count}"')
+    bench.clock.pass_(12)
+    if fault is not None:
+        tool.disturb(*fault)
+    bench.say("etcher", f'JOB:STAR "m{count}",1')
+    bench.clock.pass_(400)
+    tool.advance()
+    tool.disturbances.clear()
+    seen = traced(bench, "etcher")
+    main = np.flatnonzero(seen["STEP"] == 3)[6:60]
+    return np.array([seen[name][main].mean() for name in tool.channels if name != "STEP"])
