@@ -245,8 +245,8 @@ class Choice(Entry):
         tool.link.command(f"{self.head} {value}")
 
     def read(self, text: str) -> object:
-        """The word a command's argument stands for."""
-        return text.upper()
+        """The word a command's argument stands for; tools do not care about its case."""
+        return text if text in self.choices else text.upper()
 
     def check(self, value: object) -> None:
         """Raise `LimitExceeded` unless `value` is one of the words."""

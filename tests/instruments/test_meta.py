@@ -107,6 +107,18 @@ def test_every_setting_has_a_head_of_its_own(kind: str) -> None:
     assert len(set(heads)) == len(heads)
 
 
+@pytest.mark.parametrize(("kind", "entry"), SETTINGS)
+def test_a_limit_itself_is_allowed_as_it_travels(kind: str, entry: Any) -> None:
+    gate = unopened(kind).gate
+    if isinstance(entry, Setting) and entry.ramp is None:
+        for limit in (entry.low, entry.high):
+            gate(f"{entry.head} {limit:.9g}")
+    elif isinstance(entry, Choice):
+        for word in entry.choices:
+            gate(f"{entry.head} {word}")
+            gate(f"{entry.head} {word.lower()}")
+
+
 class Board(Link):
     """A tool that takes every setting and reads it back; remembers what was sent."""
 
