@@ -204,7 +204,10 @@ def _total(steps: Sequence[Booking]) -> int:
 
 
 def _submit(request: HttpRequest, found: Bundle) -> HttpResponse:
-    form = _form(request, steps_in(found), request.POST)
+    steps = steps_in(found)
+    if not steps:
+        return _show(request, found)
+    form = _form(request, steps, request.POST)
     if not form.is_valid():
         return _show(request, found, form)
     try:
