@@ -70,8 +70,12 @@ class TrackProgram(CarrierProgram):
         return Done((ReadingValue("thickness", thickness, "nm"),))
 
     def traces(self, tool: ScpiTool, order: StepOrder, handle: str) -> Done:
-        """Plate temperature and chuck speed."""
-        channels = (("plate_temperature", "TEMP", "°C"), ("spin_speed", "SPIN", "rpm"))
+        """Plate temperature and chuck speed; a cell's run has both operations of a wafer."""
+        coats = order.params["recipe"]["operation"] == "coat"
+        channels = (
+            ("plate_temperature" if coats else "peb_temperature", "TEMP", "°C"),
+            ("spin_speed" if coats else "develop_speed", "SPIN", "rpm"),
+        )
         blocks = tuple(
             TraceBlock(
                 key,

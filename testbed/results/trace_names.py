@@ -9,6 +9,8 @@ PROCESS_TRACES: dict[str, Promise] = {
     # Track
     "plate_temperature": _("Temperature of the hot plate"),
     "spin_speed": _("Spin speed"),
+    "peb_temperature": _("Temperature of the post-exposure bake"),
+    "develop_speed": _("Spin speed while developing"),
     # Etcher
     "step": _("Number of the step"),
     "boron_chloride": _("BCl₃ flow"),

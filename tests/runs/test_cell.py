@@ -20,7 +20,7 @@ from testbed.refusals import Refusal
 from testbed.runs import advance as engine
 from testbed.runs import control, lease, log, sweep
 from testbed.runs.lease import LeaseLost
-from testbed.runs.models import Lease, Reading, Run, RunTool, Step
+from testbed.runs.models import Lease, Reading, Run, RunTool, Step, TraceBlock
 from testbed.runs.start import start
 from testbed.runs.states import RunState, StepState
 from testbed.tools import states
@@ -175,6 +175,8 @@ def test_the_cell_coats_exposes_and_develops_and_measures_the_delay_before_the_b
     assert log.verify(run).whole
     delays = [one.value for one in Reading.objects.filter(run=run, key="peb_delay")]
     assert len(delays) == 2
+    places = TraceBlock.objects.filter(run=run).values_list("wafer", "key", "t0_s")
+    assert len(set(places)) == len(places) > 2 * 8
     # The carrier's move and the set delay, at the least.
     assert min(delays) >= 12 + 5
     history = [fab.control.wafer(row.wafer.wafer_id)["state"] for row in run.run_wafers.all()]
