@@ -46,7 +46,6 @@ NAMES: dict[str, Promise] = {
     "particle_size": _("Particle size"),
     "particles": _("Particles"),
     "peb_delay": _("Delay before the bake"),
-    "peb_delay": _("Delay between exposure and bake"),
     "pulses": _("Laser pulses"),
     "removed": _("Removed thickness"),
     "residual_3s_x": _("Overlay left in x after the model, 3σ"),
