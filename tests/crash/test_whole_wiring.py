@@ -12,6 +12,7 @@ import pytest
 
 from testbed.runs import control, doorbell, log
 from testbed.runs.models import Run
+from testbed.tools.models import Pulse
 from tests.crash.conftest import until, worker
 from tests.runs.floor import Floor
 
@@ -65,6 +66,8 @@ def test_bells_sweep_and_takeover_work_between_real_processes(
         until("the run is completed", lambda: is_in(run, "completed", "held"))
         assert run.state == "completed", run.evidence
         until("the worker signs in", lambda: doorbell.worker_seen(queue))
+    heard = Pulse.objects.filter(tool=floor.tools["track"], misses=0, answered_at__isnull=False)
+    until("the idle track was asked", heard.exists)
     assert fab.counters("scanner")["starts"] - before == 2
     assert fab.double_exposures() == 0
     assert log.verify(run).whole
