@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from testbed.booking.rules import BookingRequest, Rule
     from testbed.booking.target import Target
     from testbed.people.models import User
+    from testbed.prices.quote import Quote
 
 # How often the rule table is asked before a search ends with what it has.
 MOST_CHECKS = 20_000
@@ -195,20 +196,20 @@ class _Search:
             broken = refusing(check_all(request, about=standing(self.actor, "length")))
             self._remember(number, broken)
             if tools and not broken:
-                kept.append(_Option(target, tools, self._price(request)["total_won"]))
+                kept.append(_Option(target, tools, self._price(request).total_won))
         return kept
 
     def _remember(self, number: int, broken: Sequence[Broken]) -> None:
         for one in broken:
             self.refused.setdefault(number, {}).setdefault(one.code, one)
 
-    def _price(self, request: BookingRequest) -> dict[str, Any]:
+    def _price(self, request: BookingRequest) -> Quote:
         return price(
             company=request.company,
             tools=request.tools,
             starts_at=request.starts_at,
             ends_at=request.ends_at,
-        ).as_json()
+        )
 
     @cached_property
     def stages(self) -> list[Stage]:
@@ -330,7 +331,7 @@ class _Search:
     def _leg(self, number: int, chain: Chain) -> Leg:
         option, span = self._option(number, chain[number]), self._span(number, chain[number])
         warnings = [one for one in self._check(number, chain) if one.is_warning]
-        quote = self._price(self._alone(number, chain[number]))
+        quote = self._price(self._alone(number, chain[number])).as_json()
         return Leg(self.steps[number], option.target, option.tools, *span, quote, warnings)
 
     def reasons(self) -> list[tuple[int, list[Broken]]]:
@@ -406,12 +407,10 @@ def _tools_of(steps: Sequence[Step]) -> dict[str, list[Tool]]:
     cells = [target.cell.pk for target in targets.values() if target.cell]
     alone = [target.tool.pk for target in targets.values() if target.tool]
     rows = Tool.objects.filter(Q(pk__in=alone) | Q(cell__in=cells)).with_state().order_by("pk")
-    found = list(rows)
+    found = {tool.pk: tool for tool in rows}
     return {
-        key: [
-            tool
-            for tool in found
-            if (tool.cell_id == target.cell.pk if target.cell else tool == target.tool)
-        ]
+        key: [tool for tool in found.values() if tool.cell_id == target.cell.pk]
+        if target.cell
+        else [found[one] for one in target.tool_ids() if one in found]
         for key, target in targets.items()
     }

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from testbed.booking.grid import Frame, Piece
     from testbed.booking.timeline import Block, Row
+    from testbed.tools.models import Tool
 
 GROUPS = ("area", "cell", "none")
 # How long a link asks for, in minutes: the longest that fits, of at most two hours.
@@ -123,6 +124,35 @@ class Sheet:
             self._opening[key] = grid.open_minutes(tool, self.frame, self.now)
         free = grid.free_pieces(taken, self._opening[key], self.frame)
         return sorted([*taken, *free], key=lambda piece: piece.a)
+
+    def row(self, row: Row) -> SafeString:
+        """A tool's whole line: its name, what is loaded, and its track."""
+        tool, code = row.tool, escape(row.tool.code)
+        loaded = "".join(
+            f'<span class="timeline-loaded timeline-loaded--{one.kind}">{escape(one.words)}</span>'
+            for one in row.loaded
+        )
+        return SafeString(
+            f'<div class="timeline-row"{self._data(tool)} data-pk="{tool.pk}">'
+            f'<div class="timeline-name" id="tool-{code}">{self._name(tool)}{loaded}</div>'
+            f'<ul class="timeline-track" aria-labelledby="tool-{code}">{self.track(row)}</ul></div>'
+        )
+
+    def _data(self, tool: Tool) -> str:
+        """What the script needs to ask for time on the tool."""
+        if not tool.is_bookable:
+            return ""
+        what = f' data-what="tool:{escape(tool.code)}" data-kind="{escape(tool.kind)}"'
+        return f'{what} data-cell="cell:{escape(tool.cell.code)}"' if tool.cell else what
+
+    def _name(self, tool: Tool) -> str:
+        name, code = escape(str(tool)), escape(tool.code)
+        if self.may_book and tool.is_bookable:
+            said = f'<a href="{self.book_url}?what=tool:{code}">{name}</a>'
+        else:
+            said = f"<strong>{name}</strong>"
+        closed = "" if tool.is_bookable else f" · {escape(_('not bookable'))}"
+        return f'{said}<span class="muted">{escape(tool.code.upper())}{closed}</span>'
 
     def track(self, row: Row) -> SafeString:
         """The inside of a row's list: shades, then every piece."""

@@ -62,7 +62,8 @@ class Asked:
         said = request.GET
         zoom = grid.ZOOMS.get(said.get("zoom", ""), grid.ZOOMS["week"])
         frame = grid.frame_of(zoom, _day(said.get("from", "")), grid.today_in_korea(now))
-        group, view = said.get("group", ""), said.get("view", "")
+        group = said.get("group", "")
+        view = "grid" if said.get("part") == "grid" else said.get("view", "")
         codes = [code for code in said.getlist("tool") if code and "\x00" not in code]
         return cls(
             frame,
@@ -127,8 +128,7 @@ def _context(request: HttpRequest, asked: Asked, now: datetime) -> dict[str, Any
         shown = [(Group("", "", rows), lines)]
     else:
         shown = [
-            (group, [(row, sheet.track(row)) for row in group.rows])
-            for group in groups(rows, asked.group)
+            (group, [sheet.row(row) for row in group.rows]) for group in groups(rows, asked.group)
         ]
     resting = holidays(rows)
     return {

@@ -203,7 +203,7 @@ class TestWhatIsShown:
         assert "14:00–16:00" in page
         assert "/book/?what=tool:cd_sem&amp;at=" in page
 
-    @pytest.mark.parametrize("asked", [{}, {"part": "grid"}])
+    @pytest.mark.parametrize("asked", [{}, {"part": "grid"}, {"part": "grid", "view": "list"}])
     def test_a_week_takes_few_queries(
         self, sign_in: SignIn, alice: User, charlie: User, booked: Callable[..., Booking],
         django_assert_max_num_queries: Any, asked: dict[str, str],

@@ -165,11 +165,12 @@ RULES: tuple[Rule, ...] = (
     LATE_CANCEL,
     QUOTA_DEBT,
 )
+_BY_CODE = {rule.code: rule for rule in RULES}
 
 
 def by_code(code: str) -> Rule:
     """KeyError for an unknown code."""
-    return {rule.code: rule for rule in RULES}[code]
+    return _BY_CODE[code]
 
 
 def check_all(request: BookingRequest, *, about: Iterable[str] = ()) -> list[Broken]:
