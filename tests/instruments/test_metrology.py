@@ -113,6 +113,24 @@ def test_overlay_wants_a_developed_wafer() -> None:
     assert bench.say("overlay", "SYST:ERR?").startswith("-221")
 
 
+def test_a_fault_of_the_process_shows_in_overlay_and_particles_only() -> None:
+    bench = Bench(seed=6)
+    scanner = bench.tools["scanner"]
+    scanner.disturb("overlay_x", 12.0)
+    scanner.disturb("immersion", 40.0)
+    bench.print_wafers(fem=UNIFORM)
+    wafer = bench.world.wafer("W1")
+    assert sum(one.origin in ("bubble", "watermark") for one in wafer.particles) > 80
+    bench.process("overlay", "MEAS:MARK ONE")
+    mean_x, mean_y = rows_of(bench, "overlay")[:, 6:8].mean(axis=0)
+    assert mean_x > 6
+    assert abs(mean_y) < 6
+    assert scanner.jobs["J000001"].data["faults"] == {"overlay_x": 12.0, "immersion": 40.0}
+    sound = Bench(seed=6)
+    sound.print_wafers(fem=UNIFORM)
+    assert sound.world.wafer("W1").lines == wafer.lines
+
+
 # ---------------------------------------------------------------- film
 def test_the_49_sites_are_a_centre_and_three_rings() -> None:
     radii = [round(math.hypot(x, y), 6) for x, y in sites_49()]

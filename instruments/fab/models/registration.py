@@ -47,24 +47,29 @@ class Stage:
         self.grid = {at: tuple(rng.normal(0, GRID_NM, 2)) for at in full_fields()}
         self.rng = np.random.default_rng([seed, 29])
 
-    def align(self, heat: float) -> Registration:
-        """What the next wafer will be printed with; `heat` is the lens's, 0 to 1."""
+    def align(self, heat: float, shift: tuple[float, float] = (0.0, 0.0)) -> Registration:
+        """What the next wafer will be printed with.
+
+        `heat` is the lens's, 0 to 1; `shift` in nm is what a fault of the alignment adds.
+        """
         drawn = (
             constant + float(self.rng.normal(0, spread))
             for constant, spread in zip(self.constant, PER_WAFER, strict=True)
         )
         terms = dict(zip(TERMS, drawn, strict=True))
         terms["magnification"] += HEATING_PPM * heat
+        terms["tx"] += shift[0]
+        terms["ty"] += shift[1]
         residual = {f"{c},{r}": (float(x), float(y)) for (c, r), (x, y) in self.grid.items()}
         return Registration(**terms, residual=residual)
 
-    def defects(self, fields: list[Field]) -> list[Particle]:
-        """Bubbles and watermarks left by the water over `fields`."""
+    def defects(self, fields: list[Field], times: float = 1.0) -> list[Particle]:
+        """Bubbles and watermarks left by the water over `fields`, `times` as many as usual."""
         found = []
         for at in fields:
             x, y = field_centre(at)
             edge = EDGE_FACTOR if math.hypot(x, y) > EDGE_FIELD_MM else 1.0
-            count = int(self.rng.poisson(DEFECTS_PER_FIELD * edge))
+            count = int(self.rng.poisson(DEFECTS_PER_FIELD * edge * times))
             found += [self._defect(x, y) for _ in range(count)]
         return found
 

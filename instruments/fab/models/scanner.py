@@ -43,6 +43,11 @@ class ScannerModel(ToolModel):
         "LAY:FOC:STEP": Number(0, 100, 0),
         "LAY:FOC:COUN": Number(1, COLUMNS, 1, whole=True),
     }
+    process_faults: ClassVar[dict[str, str]] = {
+        "overlay_x": "nm",
+        "overlay_y": "nm",
+        "immersion": "times the defects",
+    }
     heat: float = 0.0
     heat_at: float = 0.0
     pulses: int = 0
@@ -120,7 +125,9 @@ class ScannerModel(ToolModel):
             str(self.settings["ILL:MODE"]),
         )
         wafer.focus_shift = self._heat_now() * HEAT_FOCUS_NM
-        wafer.registration = self.grid.align(self._heat_now())
+        job.data["faults"] = faults = dict(self.disturbances)
+        shift = faults.get("overlay_x", 0.0), faults.get("overlay_y", 0.0)
+        wafer.registration = self.grid.align(self._heat_now(), shift)
         self.world.begin_exposure(wafer, optics)
 
     def work(self, job: Job, wafer: Wafer, fraction: float) -> None:
@@ -155,7 +162,8 @@ class ScannerModel(ToolModel):
         self.counters["wafers"] += 1 if job.data["done"] else 0
         wafer.exposed_at = job.ended
         exposed = [at for at, _ in job.data["plan"][: job.data["done"]]]
-        wafer.particles.extend(self.grid.defects(exposed))
+        more = job.data["faults"].get("immersion", 1.0)
+        wafer.particles.extend(self.grid.defects(exposed, max(more, 0.0)))
 
     def make_safe(self) -> None:
         """Shutter closed, stage parked."""
