@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 import pgtrigger
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
@@ -110,6 +111,26 @@ class Route(Named):
         ordering = ("code",)
 
 
+class Sampling(models.TextChoices):
+    """Which of a lot's wafers an operation asks for; see `testbed.process.sampling`."""
+
+    ALL = "all", _("Every wafer")
+    EVERY = "every", _("Every nth wafer")
+    LISTED = "listed", _("Listed slots")
+    RANDOM = "random", _("n wafers at random")
+
+
+MOST_WAFERS = 25
+_SAMPLED_BY_NUMBER = models.Q(
+    sampling__in=["every", "random"],
+    sampling_number__gte=1,
+    sampling_number__lte=MOST_WAFERS,
+    sampling_slots=[],
+)
+_SAMPLED_BY_SLOT = models.Q(sampling="listed", sampling_number=None) & ~models.Q(sampling_slots=[])
+_NOT_SAMPLED = models.Q(sampling="all", sampling_number=None, sampling_slots=[])
+
+
 class Operation(models.Model):
     """One step of a route: a signed recipe on a kind of tool."""
 
@@ -130,10 +151,26 @@ class Operation(models.Model):
         null=True, blank=True,
         help_text="queue-time limit: latest start after the operation before has ended",
     )  # fmt: skip
+    sampling = models.CharField(max_length=8, choices=Sampling.choices, default=Sampling.ALL)
+    sampling_number = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="every nth, or how many at random"
+    )
+    sampling_slots = ArrayField(models.PositiveSmallIntegerField(), default=list, blank=True)
+    max_rework = models.PositiveSmallIntegerField(
+        default=0, help_text="how often a wafer may go through it again"
+    )
+    is_rework_only = models.BooleanField(
+        default=False, help_text="a strip: only wafers that are reworked go through it"
+    )
 
     class Meta:
         ordering = ("route", "position")
         constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=_NOT_SAMPLED | _SAMPLED_BY_NUMBER | _SAMPLED_BY_SLOT,
+                name="operation_sampling_is_whole",
+                violation_error_message=_("The sampling plan lacks its number or its slots."),
+            ),
             models.UniqueConstraint(fields=["route", "position"], name="operation_position_once"),
         ]
 

@@ -63,6 +63,13 @@ class Run(models.Model):
     tool = models.ForeignKey(Tool, on_delete=models.PROTECT, related_name="runs")
     recipe_version = models.ForeignKey(RecipeVersion, on_delete=models.PROTECT, related_name="+")
     recipe_sha256 = models.CharField(max_length=64)
+    attempt = models.PositiveSmallIntegerField(
+        default=1, help_text="2 and more: these wafers are reworked"
+    )
+    sampling = models.JSONField(
+        default=dict, blank=True,
+        help_text="the plan at the start: kind, number, seed, planned, added, left_out",
+    )  # fmt: skip
     state = models.CharField(max_length=12, choices=RunState.choices, default=RunState.QUEUED)
     started_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     tool_identity = models.JSONField(default=dict)
@@ -391,3 +398,6 @@ class TraceBlock(Datum):
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["step", "key", "t0_s"], name="trace_block_once"),
         ]
+
+
+from testbed.runs.route_models import Rework, ReworkWafer, ScrappedWafer  # noqa: E402, F401

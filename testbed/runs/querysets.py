@@ -32,3 +32,11 @@ class RunEventQuerySet(CompanyOwnedQuerySet):
 
 class DataQuerySet(CompanyOwnedQuerySet):
     company_path = "run__company"
+
+
+class OfALotQuerySet(CompanyOwnedQuerySet):
+    company_path = "lot__company"
+
+
+class WaferDecisionQuerySet(CompanyOwnedQuerySet):
+    company_path = "wafer__lot__company"
