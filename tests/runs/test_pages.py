@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
 from django.test import Client
 
+from testbed.outages import failures
+from testbed.outages.models import Utility
 from testbed.people.models import User
-from testbed.runs import control, log
+from testbed.runs import advance as engine
+from testbed.runs import control, log, pause
 from testbed.runs.models import Run, Step
 from testbed.runs.states import StepState
 from tests.runs.floor import Floor
@@ -89,6 +93,56 @@ def test_stop_and_abort_from_the_page_are_asked_for_not_claimed_done(
     assert (run.state, run.ask) == ("queued", "abort")
     page = client.get(f"/runs/{run.pk}/", headers={"accept-language": "en"}).content.decode()
     assert "waiting for the tool to confirm" in page
+
+
+def test_a_pause_from_the_page_shows_its_reason_and_ends_from_the_page(
+    floor: Floor, sign_in: SignIn
+) -> None:
+    run = floor.start("coat")
+    client = sign_in(floor.technician)
+    english = {"accept-language": "en"}
+    client.post(f"/runs/{run.pk}/pause/", {"reason": "look at the chuck"})
+    page = client.get(f"/runs/{run.pk}/", headers=english).content.decode()
+    assert "Pause asked for" in page
+    assert "Do not pause" in page
+    assert engine.advance(run.pk)
+    page = client.get(f"/runs/{run.pk}/", headers=english).content.decode()
+    assert "look at the chuck" in page
+    assert "It goes on when a person lets it." in page
+    assert client.get(f"/runs/{run.pk}/live/?phase=open").headers["HX-Refresh"] == "true"
+    client.post(f"/runs/{run.pk}/resume/")
+    run.refresh_from_db()
+    assert run.state == "queued"
+
+
+def test_a_pause_by_a_supply_names_it_and_when_it_will_have_settled(
+    floor: Floor, sign_in: SignIn
+) -> None:
+    run = floor.start("coat")
+    water = Utility.objects.create(code="di", name_ko="초순수", name_en="DI water")
+    water.tools.set([floor.tools["track"]])
+    failures.report(actor=floor.technician, utility=water)
+    assert engine.advance(run.pk)
+    client, english = sign_in(floor.technician), {"accept-language": "en"}
+    page = client.get(f"/runs/{run.pk}/", headers=english).content.decode()
+    assert "In want of: DI water." in page
+    assert "once the supply is back and has settled" in page
+    failures.end(actor=floor.technician, utility=water)
+    pause.resume_settled()
+    assert "it has settled at" in client.get(f"/runs/{run.pk}/", headers=english).content.decode()
+
+
+def test_whose_run_it_is_may_press_the_emergency_stop_and_nothing_else(
+    floor: Floor, sign_in: SignIn, alice: User, charlie: User
+) -> None:
+    run = floor.start("coat")
+    page = sign_in(alice).get(f"/runs/{run.pk}/").content.decode()
+    forms = set(re.findall(rf'action="/runs/{run.pk}/([a-z-]+)/"', page))
+    assert forms == {"emergency-stop"}
+    assert sign_in(charlie).post(f"/runs/{run.pk}/emergency-stop/").status_code == 404
+    assert sign_in(alice).post(f"/runs/{run.pk}/emergency-stop/").status_code == 302
+    assert all(tool.emergency_stop_at for tool in run.tools())
+    assert run.events.filter(kind="run.emergency_stop", actor=alice).exists()
 
 
 def test_the_live_part_asks_for_a_whole_page_when_the_controls_must_change(
