@@ -76,7 +76,7 @@ class RowSerializer(serializers.Serializer[Any]):
     blocks = BlockSerializer(many=True)
 
 
-class GroupSerializer(serializers.Serializer[Any]):
+class TimelineGroupSerializer(serializers.Serializer[Any]):
     """Tools under one heading, codes in the order of the rows."""
 
     key = serializers.CharField(allow_blank=True)
@@ -92,7 +92,7 @@ class HolidaySerializer(serializers.Serializer[Any]):
 class TimelineSerializer(serializers.Serializer[Any]):
     to = serializers.DateTimeField()
     holidays = HolidaySerializer(many=True)
-    groups = GroupSerializer(many=True)
+    groups = TimelineGroupSerializer(many=True)
     rows = RowSerializer(many=True)
 
     def get_fields(self) -> dict[str, Any]:
