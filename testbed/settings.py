@@ -235,6 +235,8 @@ SPECTACULAR_SETTINGS = {
         "CalendarKind": "testbed.booking.models.FeedKind",
         "WishedDocument": "testbed.booking.models.WishedDocument",
         "PenaltyKind": "testbed.booking.models.PenaltyKind",
+        "Area": "testbed.tools.models.Area",
+        "ContaminationClass": "testbed.tools.models.ContaminationClass",
         "SupplyKind": "testbed.tools.models.SupplyKind",
         "OutageKind": "testbed.outages.models.OutageKind",
         "RebookingFate": "testbed.outages.models.Fate",
