@@ -9,6 +9,9 @@
 
 And one that does not die: frozen, which stops for good inside the transaction that writes the
 outcome down, so that its connection keeps the lease's row locked.
+
+With CRASH_GATE=<folder> it does not die either: it waits at the point, once, until there is a
+file `open` in the folder, so that something else can be killed at this very moment.
 """
 
 from __future__ import annotations
@@ -17,14 +20,29 @@ import functools
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 POINTS = ("intended", "begun", "sent", "finished", "stored", "frozen")
 
 
 def die() -> None:
-    os.killpg(os.getpgrp(), signal.SIGKILL)
+    gate = os.environ.get("CRASH_GATE")
+    if gate is None:
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+    else:
+        wait_at(Path(gate))
+
+
+def wait_at(gate: Path) -> None:
+    """Say that the point is reached, and wait for the gate to open; only the first time."""
+    if (gate / "reached").exists():
+        return
+    (gate / "reached").touch()
+    while not (gate / "open").exists():
+        time.sleep(0.01)
 
 
 def around(module: Any, name: str, *, before: bool, when: Callable[..., bool]) -> None:
@@ -84,11 +102,15 @@ def arm(point: str) -> None:
         # The bell rings when the transaction has committed: die in its place.
         from testbed.runs import doorbell
 
-        real_done = moves.done
+        real_done, real_ring = moves.done, doorbell.ring
+
+        def ring(queue: str, run_id: int) -> None:
+            die()
+            real_ring(queue, run_id)
 
         def done(held: Any, run: Any, step: Any, outcome: Any) -> None:
             if step.is_process:
-                doorbell.ring = lambda queue, run_id: die()
+                doorbell.ring = ring
             real_done(held, run, step, outcome)
 
         moves.done = done
