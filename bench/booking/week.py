@@ -140,7 +140,8 @@ def readers(
     from django.test import Client
 
     engineer, key = facility.engineers[-1], facility.keys[-1]
-    client = Client()
+    # A client loads the middleware at its first request, as a web process does at its start.
+    client, program = Client(), Client()
     client.force_login(engineer, backend="allauth.account.auth_backends.AuthenticationBackend")
     day = f"{start:%Y-%m-%d}"
 
@@ -150,7 +151,7 @@ def readers(
         assert answer.content.count(b"tool") >= len(facility.tools)
 
     def api() -> None:
-        answer = Client().get(
+        answer = program.get(
             "/api/v1/timeline/",
             {"from": start.isoformat(), "days": "7"},
             headers={"Authorization": f"Bearer {key}"},
