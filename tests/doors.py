@@ -95,6 +95,7 @@ PAGES: dict[str, Door] = {
     "wafer": W,
     # process
     "recipes": S,
+    "operation_rules": F,
     "new_recipe": S,
     "recipe": W,
     "new_recipe_version": W,
@@ -228,6 +229,7 @@ API: dict[str, Door] = {
     "api_lot_hand_back": W,
     "api_carriers": S,
     "api_recipes": S,
+    "api_operation_rules": S,
     "api_recipe": W,
     "api_recipe_versions": W,
     "api_recipe_submit": W,

@@ -103,6 +103,7 @@ class World:
             "uidb36": "1",
             "rest": "no/such/thing",
             "seq": self.step.seq,
+            "position": 1,
             "token": "no-such-secret",
         }
         if name == "account_reset_password_from_key":
@@ -115,6 +116,7 @@ class World:
     def _by_name(self) -> dict[str, Any]:
         """The first part found in a route's name tells whose key it wants."""
         return {
+            "operation_rules": self.run.operation.route,
             "rebooking": Rebooking.objects.first(),
             "outage": Outage.objects.first(),
             "utility": Utility.objects.first(),

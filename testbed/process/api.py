@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from testbed.people.visitor import person
-from testbed.process import versions
+from testbed.process import operation_api, versions
 from testbed.process.models import Operation, Recipe, RecipeVersion, Route
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ class OperationSerializer(serializers.ModelSerializer[Operation]):
         model = Operation
         fields = (
             "position", "name_ko", "name_en", "tool_kind", "recipe", "is_measurement",
-            "capability", "minutes", "minutes_per_wafer", "within_minutes",
+            "capability", "minutes", "minutes_per_wafer", "within_minutes", "sampling",
+            "sampling_number", "sampling_slots", "max_rework", "is_rework_only",
         )  # fmt: skip
 
 
@@ -146,6 +147,7 @@ class RouteList(generics.ListAPIView[Route]):
 
 _version = "recipes/<slug:code>/versions/<int:number>"
 urlpatterns = [
+    *operation_api.urlpatterns,
     path("recipes/", RecipeList.as_view(), name="api_recipes"),
     path("recipes/<slug:code>/", RecipeDetail.as_view(), name="api_recipe"),
     path("recipes/<slug:code>/versions/", VersionList.as_view(), name="api_recipe_versions"),

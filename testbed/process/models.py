@@ -123,6 +123,7 @@ class Sampling(models.TextChoices):
 MOST_WAFERS = 25
 _SAMPLED_BY_NUMBER = models.Q(
     sampling__in=["every", "random"],
+    sampling_number__isnull=False,
     sampling_number__gte=1,
     sampling_number__lte=MOST_WAFERS,
     sampling_slots=[],

@@ -23,9 +23,7 @@ class Plan:
 
 
 def plan_of(operation: Operation) -> Plan:
-    return Plan(
-        operation.sampling, operation.sampling_number or 0, tuple(operation.sampling_slots)
-    )
+    return Plan(operation.sampling, operation.sampling_number or 0, tuple(operation.sampling_slots))
 
 
 def pick(plan: Plan, slots: Sequence[int], seed: str) -> list[int]:

@@ -84,6 +84,7 @@ def recipes(request: HttpRequest) -> HttpResponse:
             "recipes": rows.prefetch_related("versions"),
             "routes": Route.objects.visible_to(request.user).prefetch_related("operations__recipe"),
             "may_write": may(request.user, "write_recipe"),
+            "may_edit_routes": may(request.user, "edit_routes"),
         },
     )
 
@@ -120,7 +121,7 @@ def new_recipe(request: HttpRequest) -> HttpResponse:
         try:
             made = versions.create_recipe(actor=person(request), **form.cleaned_data)
         except Refusal as refusal:
-            _show(form, refusal)
+            show_refusal(form, refusal)
         else:
             return redirect("new_recipe_version", code=made.code)
     status = 422 if form.errors else 200
@@ -143,7 +144,7 @@ def new_version(request: HttpRequest, code: str) -> HttpResponse:
                 actor=person(request), recipe=found, body=form.cleaned_data["body"]
             )
         except Refusal as refusal:
-            _show(form, refusal)
+            show_refusal(form, refusal)
         else:
             return redirect("recipe", code=code)
     return render(
@@ -177,7 +178,7 @@ def move_version(request: HttpRequest, code: str, number: int, verb: str) -> Htt
     return redirect("recipe", code=code)
 
 
-def _show(form: forms.Form, refusal: Refusal) -> None:
+def show_refusal(form: forms.Form, refusal: Refusal) -> None:
     """Put a refusal's sentences beside the fields they speak of."""
     form.add_error(None, f"{refusal.message} {refusal.next_step}".strip())
     for name, sentences in refusal.fields.items():

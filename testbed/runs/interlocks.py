@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from django.db import connection
@@ -13,14 +14,15 @@ from django.utils.translation import gettext_lazy as _
 
 from instruments.catalogue import PLANS, TOOLS
 from testbed.booking.models import Booking, BookingState
-from testbed.material.models import LotState, SubstrateState, Wafer
+from testbed.material.models import LotState, Wafer
 from testbed.material.wafer_id import is_valid
 from testbed.outages.failures import troubles
 from testbed.people.models import User
 from testbed.people.permissions import may
 from testbed.process.models import Operation, RecipeVersion
 from testbed.process.versions import is_whole, newest_approved
-from testbed.runs.models import Run, RunWafer
+from testbed.runs.models import Run
+from testbed.runs.way import Way, way_of
 from testbed.tools.models import Clean, E10State, StateSpan, Tool
 
 if TYPE_CHECKING:
@@ -59,6 +61,18 @@ class Situation:
             list(lot.wafers.filter(slot__in=list(self.slots)).order_by("slot")) if lot else []
         )
 
+    @cached_property
+    def way(self) -> Way:
+        """The lot's way through the route; asked for only where there is a lot."""
+        if self.booking.lot is None:
+            raise ValueError("a booking without a lot has no way through a route")
+        return way_of(self.booking.lot, self.operation.route_id)
+
+    @property
+    def attempt(self) -> int:
+        """Of the chosen wafers: 1, or 2 and more when they are reworked."""
+        return max((self.way.attempt(one, self.operation) for one in self.wafers), default=1)
+
     @property
     def tool(self) -> Tool | None:
         """The tool that the run's document stands under."""
@@ -93,7 +107,8 @@ def interlocks(at: Situation) -> list[Interlock]:
     if at.tool is not None:
         checks[5:5] = [_emergency(at), _state(at), _supplies(at), _free(at), _address(at)]
     if at.wafers and at.tool is not None:
-        checks += [_wafer_ids(at), _contamination(at), _before(at), _once(at)]
+        checks += [_wafer_ids(at), _contamination(at), _scrap(at), _before(at), _once(at),
+                   _attempt(at)]  # fmt: skip
     return checks
 
 
@@ -290,51 +305,56 @@ def _contamination(at: Situation) -> Interlock:
     )
 
 
-def _passed(at: Situation, operation: Operation) -> set[int]:
-    """The primary keys of the chosen wafers that `operation` has processed."""
-    return set(
-        RunWafer.objects.filter(
-            run__traveler__lot=at.booking.lot,
-            run__operation=operation,
-            wafer__in=at.wafers,
-            state=SubstrateState.PROCESSED,
-        ).values_list("wafer_id", flat=True)
-    )
+def _slots(wafers: Sequence[Wafer]) -> str:
+    return ", ".join(str(wafer.slot) for wafer in wafers)
 
 
 def _before(at: Situation) -> Interlock:
-    before = (
-        Operation.objects.filter(route=at.operation.route_id, position__lt=at.operation.position)
-        .order_by("-position")
-        .first()
-    )
-    passed = {wafer.pk for wafer in at.wafers} if before is None else _passed(at, before)
-    missing = [str(wafer.slot) for wafer in at.wafers if wafer.pk not in passed]
+    missing, operation = at.way.lacking(at.wafers, at.operation)
     return Interlock(
         "operation_before",
         _("Operation before is complete"),
         not missing,
         _("The wafers in slots %(slots)s have not been through “%(operation)s”.")
-        % {"slots": ", ".join(missing), "operation": before},
+        % {"slots": _slots(missing), "operation": operation},
         TECHNICIAN,
     )
 
 
 def _once(at: Situation) -> Interlock:
-    touched = RunWafer.objects.filter(
-        run__traveler__lot=at.booking.lot, run__operation=at.operation, wafer__in=at.wafers
-    )
-    if at.operation.is_measurement:
-        touched = touched.filter(run__in=Run.objects.open())
-    else:
-        clean = [SubstrateState.NEEDS_PROCESSING, SubstrateState.SKIPPED]
-        touched = touched.exclude(state__in=clean)
-    slots = sorted(set(touched.values_list("wafer__slot", flat=True)))
+    way, operation = at.way, at.operation
+    seen = way.is_in_work if operation.is_measurement else way.is_touched
+    touched = [wafer for wafer in at.wafers if seen(wafer, operation)]
     return Interlock(
         "not_yet_processed",
         _("Wafers not processed here before"),
-        not slots,
+        not touched,
         _("The wafers in slots %(slots)s have already been in this operation.")
-        % {"slots": ", ".join(str(slot) for slot in slots)},
+        % {"slots": _slots(touched)},
         PROCESS,
+    )
+
+
+def _scrap(at: Situation) -> Interlock:
+    gone = [wafer for wafer in at.wafers if wafer.pk in at.way.scrapped]
+    return Interlock(
+        "not_scrapped",
+        _("No scrapped wafer among them"),
+        not gone,
+        _("The wafers in slots %(slots)s are scrapped.") % {"slots": _slots(gone)},
+        PROCESS,
+    )
+
+
+def _attempt(at: Situation) -> Interlock:
+    """A strip takes reworked wafers only; reworked wafers and others go in runs of their own."""
+    attempts = {at.way.attempt(wafer, at.operation) for wafer in at.wafers}
+    return Interlock(
+        "same_attempt",
+        _("Wafers in the same attempt"),
+        len(attempts) == 1 and not (at.operation.is_rework_only and attempts == {1}),
+        _("Only wafers in rework go through this operation.")
+        if attempts == {1}
+        else _("Some of these wafers are reworked and others are not: run them apart."),
+        TECHNICIAN,
     )

@@ -36,6 +36,9 @@ CLOSING = frozenset({"run.completed", "run.stopped", "run.aborted", "run.failed"
 
 SENTENCES: dict[str, StrOrPromise] = {
     "run.queued": _("started the run: %(steps)s steps, %(wafers)s wafers"),
+    "sampling.deviated": _(
+        "Other wafers than planned (slots %(planned)s): added %(added)s, left out %(left_out)s"
+    ),
     "run.setting_up": _("The tool was taken for this run."),
     "run.running": _("The first wafer is in work."),
     "run.stop_asked": _("asked to stop after the present step"),

@@ -16,22 +16,19 @@ from instruments.jobs import Done, Progress
 from instruments.link import Exchange
 from testbed.material.certify import clean_by_run
 from testbed.material.models import SubstrateState, Wafer
-from testbed.process.models import Operation
 from testbed.runs import doorbell, lease, log, proof, store
 from testbed.runs.lease import Claim
 from testbed.runs.models import Reading, Run, RunTool, RunWafer, Step, Traveler
 from testbed.runs.signals import run_ended
 from testbed.runs.states import ENDED, RunState, StepState
 from testbed.runs.titles import subject_of
+from testbed.runs.way import Way, way_of
 from testbed.runs.wire import keep as keep_wire
 from testbed.tools import states as e10
 from testbed.tools.models import E10State, Tool
 
 CERTIFIED = "certified_feol"
 """The reading by which a cleaning tool says whether a wafer's clean certifies the class."""
-OUT_OF_THE_ROUTE = (
-    SubstrateState.ABORTED, SubstrateState.STOPPED, SubstrateState.REJECTED, SubstrateState.LOST,
-)  # fmt: skip
 
 
 class NotFrom(Exception):
@@ -283,15 +280,13 @@ def _close_traveler(run: Run) -> None:
 
     A wafer that was aborted, stopped or lost on the way waits for nothing.
     """
-    last = Operation.objects.filter(route=run.operation.route_id).order_by("-position").first()
-    if last is None or last.pk != run.operation_id:
-        return
-    rows = RunWafer.objects.filter(run__traveler=run.traveler_id)
-    out = rows.filter(state__in=OUT_OF_THE_ROUTE).values("wafer")
-    through = rows.filter(run__operation=last, state=SubstrateState.PROCESSED).values("wafer")
-    waiting = rows.exclude(wafer__in=out).exclude(wafer__in=through)
-    if not waiting.exists():
+    way = way_of(run.traveler.lot, run.operation.route_id)
+    if run.operation_id == _last(way) and not way.lacking(way.under_way())[0]:
         Traveler.objects.filter(pk=run.traveler_id).update(closed_at=run.ended_at)
+
+
+def _last(way: Way) -> int | None:
+    return next((one.pk for one in reversed(way.operations) if not one.is_rework_only), None)
 
 
 def _counts(run: Run) -> dict[str, int]:

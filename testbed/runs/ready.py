@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from testbed.booking.models import Booking, BookingState
-from testbed.material.models import SubstrateState, Wafer
 from testbed.people.models import User
 from testbed.process.models import Operation
 from testbed.runs.interlocks import Interlock, Situation, interlocks, unmet
-from testbed.runs.models import Run, RunWafer
+from testbed.runs.way import way_of
 from testbed.tools.models import Tool
 
 SOON = timedelta(hours=12)
@@ -67,26 +65,18 @@ def bookable_operations(booking: Booking) -> list[Operation]:
 
 def next_operation(booking: Booking) -> Operation | None:
     """The first operation on the booking's tools that some wafer has not been through."""
+    if booking.lot is None:
+        return None
+    way = way_of(booking.lot, booking.route_id)
     for operation in bookable_operations(booking):
-        if waiting_slots(booking, operation):
+        if way.waiting(operation, booking.wafer_count):
             return operation
     return None
 
 
 def waiting_slots(booking: Booking, operation: Operation) -> list[int]:
-    """Slots of the booking's wafers that `operation` has neither touched nor finished."""
-    lot = booking.lot
-    if lot is None:
+    """Slots that the operation's sampling plan asks for and that it has not touched yet."""
+    if booking.lot is None:
         return []
-    wafers: Sequence[Wafer] = list(lot.wafers.order_by("slot"))
-    touched = set(
-        RunWafer.objects.filter(run__traveler__lot=lot, run__operation=operation)
-        .exclude(state__in=[SubstrateState.NEEDS_PROCESSING, SubstrateState.SKIPPED])
-        .values_list("wafer_id", flat=True)
-    ) | set(
-        RunWafer.objects.filter(
-            run__in=Run.objects.open(), run__traveler__lot=lot, run__operation=operation
-        ).values_list("wafer_id", flat=True)
-    )
-    first = wafers[: booking.wafer_count] if booking.wafer_count else wafers
-    return [wafer.slot for wafer in first if wafer.pk not in touched]
+    waiting = way_of(booking.lot, operation.route_id).waiting(operation, booking.wafer_count)
+    return [wafer.slot for wafer in waiting]

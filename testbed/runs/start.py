@@ -20,6 +20,7 @@ from testbed.refusals import Refusal
 from testbed.runs import doorbell, log
 from testbed.runs.interlocks import Interlock, Situation, interlocks, unmet
 from testbed.runs.models import Run, RunTool, RunWafer, Step, Traveler
+from testbed.runs.way import sampled
 from testbed.tools.models import Tool
 from testbed.transactions import broken_constraint, in_transaction
 
@@ -47,6 +48,8 @@ def _start(actor: User, booking: Booking, operation: Operation, slots: list[int]
     tools = Tool.objects.filter(allocations__booking=booking)
     gate = Tool.objects.select_for_update(no_key=True).filter(pk__in=tools.values("pk"))
     list(gate.order_by("pk"))
+    # Behind the tools the lot: nobody decides about its wafers while they are looked at.
+    list(Lot.objects.select_for_update(no_key=True).filter(pk=booking.lot_id))
     booking.refresh_from_db()
     at = Situation(actor, booking, operation, slots)
     _refuse_unless_met(interlocks(at))
@@ -59,11 +62,21 @@ def _start(actor: User, booking: Booking, operation: Operation, slots: list[int]
     log.append(
         run=run, kind="run.queued", actor=actor, steps=len(steps), wafers=len(at.wafers),
         slots=slots, recipe=str(at.version), recipe_sha256=at.version.sha256, tool=at.tool.code,
-        tools=[tool.code for tool in at.tools],
+        tools=[tool.code for tool in at.tools], attempt=run.attempt,
         lot=lot.code, booking=booking.pk,
     )  # fmt: skip
+    _note_sampling(run, actor)
     doorbell.ring_on_commit(run)
     return run
+
+
+def _note_sampling(run: Run, actor: User) -> None:
+    """What a start adds to its sampling plan or leaves out of it stands in the log."""
+    kept = run.sampling
+    if kept.get("added") or kept.get("left_out"):
+        words = {key: ", ".join(map(str, kept[key])) or "–"
+                 for key in ("planned", "added", "left_out")}  # fmt: skip
+        log.append(run=run, kind="sampling.deviated", actor=actor, **words)
 
 
 def _refuse_unless_met(checks: list[Interlock]) -> None:
@@ -95,6 +108,8 @@ def _document(at: Situation, tool: Tool, version: RecipeVersion, lot: Lot) -> Ru
         tool=tool,
         recipe_version=version,
         recipe_sha256=version.sha256,
+        attempt=at.attempt,
+        sampling=sampled(at.way, at.operation, [wafer.slot for wafer in at.wafers]),
         started_by=at.actor,
     )
     others = [other for other in at.tools if other != tool]

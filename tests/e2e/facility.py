@@ -57,6 +57,7 @@ class Facility:
     poolable_booking: int
     pool: int
     recipe: str
+    route: str
     service_order: int
     bundle: int
     rule_setting: int
@@ -115,6 +116,7 @@ def _waiting(alice: User, lot: Lot, route: Any, process_engineer: User) -> dict[
     return {
         "arriving_lot": arriving.code,
         "recipe": recipe.code,
+        "route": route.code,
         "pending_booking": pending.pk,
         "held_booking": held.pk,
         **_pools(alice, arriving, route),

@@ -79,6 +79,7 @@ PAGES: dict[str, list[Page]] = {
     "clean": [Page(PROCESS, {"code": "rca"})],
     "clean_lot": [Page(TECHNICIAN, {"code": "@lot"})],
     "wafer": [Page(ALICE, {"code": "@lot", "slot": 1})],
+    "operation_rules": [Page(PROCESS, {"code": "@route", "position": 1})],
     "recipes": [Page(ALICE), Page(PROCESS)],
     "new_recipe": [Page(ALICE)],
     "recipe": [Page(ALICE, {"code": "@recipe"}), Page(PROCESS, {"code": "@recipe"})],

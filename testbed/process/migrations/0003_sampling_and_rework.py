@@ -39,6 +39,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='operation',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('sampling', 'all'), ('sampling_number', None), ('sampling_slots', [])), models.Q(('sampling__in', ['every', 'random']), ('sampling_number__gte', 1), ('sampling_number__lte', 25), ('sampling_slots', [])), models.Q(('sampling', 'listed'), ('sampling_number', None), models.Q(('sampling_slots', []), _negated=True)), _connector='OR'), name='operation_sampling_is_whole', violation_error_message='The sampling plan lacks its number or its slots.'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('sampling', 'all'), ('sampling_number', None), ('sampling_slots', [])), models.Q(('sampling__in', ['every', 'random']), ('sampling_number__gte', 1), ('sampling_number__isnull', False), ('sampling_number__lte', 25), ('sampling_slots', [])), models.Q(('sampling', 'listed'), ('sampling_number', None), models.Q(('sampling_slots', []), _negated=True)), _connector='OR'), name='operation_sampling_is_whole', violation_error_message='The sampling plan lacks its number or its slots.'),
         ),
     ]
