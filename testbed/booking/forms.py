@@ -300,7 +300,9 @@ class AnswersForm(forms.Form):
 class ColleagueForm(forms.Form):
     """Who takes a booking over."""
 
-    colleague = forms.ModelChoiceField(label=_("Colleague"), queryset=User.objects.none())
+    colleague = forms.ModelChoiceField(
+        label=_("Colleague"), queryset=User.objects.none(), empty_label=_("Choose…")
+    )
 
     def __init__(self, data: QueryDict | None, *, colleagues: QuerySet[User]) -> None:
         super().__init__(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_lazy as _
@@ -36,6 +37,11 @@ class Step:
     after_minutes: int = 0
     title: str = ""
     wafers: int | None = None
+
+    @property
+    def queue_time(self) -> timedelta | None:
+        """The queue-time limit as a length."""
+        return None if self.within_minutes is None else timedelta(minutes=self.within_minutes)
 
 
 def typed_step(user: User, key: str, minutes: int, **more: Any) -> Step:

@@ -66,11 +66,13 @@ class CertificateForm(forms.Form):
     """Which clean, on which tool, and what certifies it."""
 
     kind = forms.ModelChoiceField(
-        label=_("Clean"), queryset=Clean.objects.all(), to_field_name="code"
-    )
+        label=_("Clean"), queryset=Clean.objects.all(), to_field_name="code",
+        empty_label=_("Choose…"),
+    )  # fmt: skip
     tool = forms.ModelChoiceField(
-        label=_("On the tool"), queryset=Tool.objects.none(), to_field_name="code"
-    )
+        label=_("On the tool"), queryset=Tool.objects.none(), to_field_name="code",
+        empty_label=_("Choose…"),
+    )  # fmt: skip
     certificate = forms.CharField(
         label=_("Certificate"), min_length=SHORTEST_CERTIFICATE, max_length=LONGEST_CERTIFICATE,
         help_text=_("What shows that it is clean: a measurement's number, a protocol."),
@@ -105,8 +107,9 @@ class CarrierForm(CertificateForm):
     """With the empty carrier that was cleaned."""
 
     carrier = forms.ModelChoiceField(
-        label=_("Empty carrier"), queryset=Carrier.objects.none(), to_field_name="code"
-    )
+        label=_("Empty carrier"), queryset=Carrier.objects.none(), to_field_name="code",
+        empty_label=_("Choose…"),
+    )  # fmt: skip
 
     def __init__(self, data: Any = None) -> None:
         super().__init__(data)

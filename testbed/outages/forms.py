@@ -58,6 +58,7 @@ class OutageForm(forms.Form):
         queryset=Utility.objects.none(),
         to_field_name="code",
         required=False,
+        empty_label="–",
     )
     starts_at = forms.DateTimeField(label=_("From (KST)"), widget=MomentInput())
     ends_at = forms.DateTimeField(label=_("To (KST)"), widget=MomentInput())

@@ -66,10 +66,11 @@ class FilterForm(forms.Form):
 class GrantForm(forms.Form):
     """A new qualification."""
 
-    person = _People(label=_("Person"), queryset=User.objects.none())
+    person = _People(label=_("Person"), queryset=User.objects.none(), empty_label=_("Choose…"))
     tool = forms.ModelChoiceField(
-        label=_("Tool"), queryset=Tool.objects.none(), to_field_name="code"
-    )
+        label=_("Tool"), queryset=Tool.objects.none(), to_field_name="code",
+        empty_label=_("Choose…"),
+    )  # fmt: skip
     valid_until = _day_field(_("Valid until"))
 
     def __init__(self, data: QueryDict | None, *, viewer: User) -> None:

@@ -136,11 +136,13 @@ class LoadForm(forms.Form):
     """What goes into which tool."""
 
     tool = forms.ModelChoiceField(
-        label=_("Tool"), queryset=Tool.objects.all(), to_field_name="code"
-    )
+        label=_("Tool"), queryset=Tool.objects.all(), to_field_name="code",
+        empty_label=_("Choose…"),
+    )  # fmt: skip
     supply = forms.ModelChoiceField(
-        label=_("What to load"), queryset=Supply.objects.none(), to_field_name="code"
-    )
+        label=_("What to load"), queryset=Supply.objects.none(), to_field_name="code",
+        empty_label=_("Choose…"),
+    )  # fmt: skip
 
     def __init__(self, data: Any = None, *, viewer: User) -> None:
         super().__init__(data, auto_id="load_%s")
@@ -182,9 +184,10 @@ class TrainingForm(Answering):
     """That somebody passed a course."""
 
     course = forms.ModelChoiceField(
-        label=_("Course"), queryset=Course.objects.all(), to_field_name="code"
-    )
-    person = People(label=_("Person"), queryset=User.objects.none())
+        label=_("Course"), queryset=Course.objects.all(), to_field_name="code",
+        empty_label=_("Choose…"),
+    )  # fmt: skip
+    person = People(label=_("Person"), queryset=User.objects.none(), empty_label=_("Choose…"))
     completed_on = day_field(_("Passed on"), initial=timezone.localdate)
     valid_until = day_field(
         _("Valid until"), _("Last day, in Korea. Empty: it does not end."), required=False

@@ -19,13 +19,20 @@ if TYPE_CHECKING:
 class Part:
     """A page of a section; `needs`: the action a person must be allowed, "" for everybody.
 
-    `simulated`: the page is there only where the tools are.
+    `simulated`: the page is there only where the tools are. `also`: paths of pages that are
+    reached from this one and stand elsewhere.
     """
 
     path: str
     label: StrOrPromise
     needs: str = ""
     simulated: bool = False
+    also: tuple[str, ...] = ()
+
+    def fit(self, path: str) -> int:
+        """How much of a page's path is this part's: characters, 0 when it is another's."""
+        fitting = (len(one) for one in (self.path, *self.also) if path.startswith(one))
+        return max(fitting, default=0)
 
     def is_for(self, user: Any) -> bool:
         """Whether the entry is shown to this person, here."""
@@ -68,7 +75,7 @@ SECTIONS: tuple[tuple[Part, ...], ...] = (
         Part("/ops/fab/", _("Simulated fab"), "play_fab", simulated=True),
     ),
     (
-        Part("/bookings/", _("Bookings")),
+        Part("/bookings/", _("Bookings"), also=("/bundles/", "/rebookings/")),
         Part("/penalties/", _("Penalties"), "see_penalties"),
         Part("/me/calendars/", _("Calendar addresses")),
         Part("/me/inbox/", _("Inbox")),
@@ -80,15 +87,15 @@ SECTIONS: tuple[tuple[Part, ...], ...] = (
 def section(request: HttpRequest) -> list[dict[str, Any]]:
     """The entries beside this page; empty where it stands alone or the visitor is nobody.
 
-    A page belongs to the first section that knows it and of which the person may see it; the
-    longest fitting path is the present one.
+    A page belongs to the part with the longest fitting path among those that the person may
+    see, and to the first of them where it stands in two sections.
     """
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return []
-    for parts in SECTIONS:
-        mine = [part for part in parts if part.is_for(user)]
-        here = max((p.path for p in mine if request.path.startswith(p.path)), key=len, default="")
-        if here:
-            return [{"url": p.path, "label": p.label, "here": p.path == here} for p in mine]
-    return []
+    shown = [[part for part in parts if part.is_for(user)] for parts in SECTIONS]
+    every = [(part, mine) for mine in shown for part in mine]
+    here, mine = max(every, key=lambda one: one[0].fit(request.path))
+    if not here.fit(request.path):
+        return []
+    return [{"url": part.path, "label": part.label, "here": part is here} for part in mine]
