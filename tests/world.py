@@ -100,6 +100,7 @@ class World:
             "verb": "submit",
             "slot": 1,
             "key": "dose",
+            "area": "litho",
             "uidb36": "1",
             "rest": "no/such/thing",
             "seq": self.step.seq,
@@ -117,6 +118,8 @@ class World:
         """The first part found in a route's name tells whose key it wants."""
         return {
             "operation_rules": self.run.operation.route,
+            "rework_wafers": self.lot,
+            "scrap_wafers": self.lot,
             "rebooking": Rebooking.objects.first(),
             "outage": Outage.objects.first(),
             "utility": Utility.objects.first(),

@@ -15,6 +15,7 @@ from testbed.outages.models import Utility
 from testbed.runs import doorbell, log
 from testbed.runs.choices import TOOL_SAYS, choices, held_step
 from testbed.runs.models import PausedBy, Run, RunWafer, Step
+from testbed.runs.news import AT_WORK
 from testbed.runs.progress import Progress, progress_of
 from testbed.runs.states import ENDED, RunState, StepState
 from testbed.runs.titles import title_of
@@ -94,6 +95,8 @@ def view(run: Run, now: datetime) -> dict[str, Any]:
         "tone": tone,
         "icon": icon,
         "is_open": run.state not in ENDED,
+        # Only a worker at work owes us a word; what merely waits is as the database has it now.
+        "heard_at": run.changed_at if run.state in AT_WORK else now,
         "progress": done,
         "slots": _slots(run),
         "steps": [(step, title_of(step), *STEP_LOOK[StepState(step.state)]) for step in shown],

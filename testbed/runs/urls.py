@@ -1,12 +1,16 @@
 from django.urls import path
 
-from testbed.runs import control_views, views
+from testbed.runs import control_views, news_views, views, way_views
 
 urlpatterns = [
+    path("lots/<slug:code>/way/", way_views.lot_way, name="lot_way"),
+    path("lots/<slug:code>/rework/", way_views.rework_wafers, name="rework_wafers"),
+    path("lots/<slug:code>/scrap/", way_views.scrap_wafers, name="scrap_wafers"),
     path("runs/", views.runs, name="runs"),
     path("runs/start/", views.start_run, name="start_run"),
     path("runs/<int:pk>/", views.run, name="run"),
     path("runs/<int:pk>/live/", views.run_live, name="run_live"),
+    path("runs/<int:pk>/news/", news_views.run_news, name="run_news"),
     path("runs/<int:pk>/log/", views.run_log, name="run_log"),
     path("runs/<int:pk>/pause/", control_views.pause_run, name="pause_run"),
     path("runs/<int:pk>/resume/", control_views.resume_run, name="resume_run"),
@@ -18,4 +22,5 @@ urlpatterns = [
         name="emergency_stop_run",
     ),
     path("runs/<int:pk>/resolve/", control_views.resolve_run, name="resolve_run"),
+    path("bays/<slug:area>/news/", news_views.bay_news, name="bay_news"),
 ]
