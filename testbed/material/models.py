@@ -246,3 +246,6 @@ class CertifiedClean(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind_id} {self.wafer_id or self.carrier_id}"
+
+
+from testbed.material.slot_map_models import SlotMap as SlotMap  # noqa: E402

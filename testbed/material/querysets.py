@@ -45,3 +45,7 @@ class CertifiedCleanQuerySet(CompanyOwnedQuerySet):
     """A company sees its own wafers'; carriers' are the staff's to see."""
 
     company_path = "wafer__lot__company"
+
+
+class SlotMapQuerySet(CompanyOwnedQuerySet):
+    company_path = "lot__company"

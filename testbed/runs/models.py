@@ -401,3 +401,6 @@ class TraceBlock(Datum):
 
 
 from testbed.runs.route_models import Rework, ReworkWafer, ScrappedWafer  # noqa: E402, F401
+
+
+from testbed.runs.photo_models import RunPhoto as RunPhoto  # noqa: E402
