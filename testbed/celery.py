@@ -40,6 +40,7 @@ def _every(task: str, seconds: float) -> dict[str, Any]:
 # Celery's own Django fixup drops the database sockets that a forked child inherits.
 app.conf.beat_schedule = {
     "runs-sweep": _every("testbed.runs.tasks.sweep", settings.SWEEP_EVERY_S),
+    "runs-take-over": _every("testbed.runs.tasks.take_over", settings.TAKEOVER_EVERY_S),
     "runs-ask-idle": _every("testbed.runs.tasks.ask_idle_tools", settings.ASK_IDLE_EVERY_S),
     "runs-canaries": _every("testbed.runs.tasks.canaries", settings.SWEEP_EVERY_S),
 }

@@ -253,6 +253,8 @@ FAB_CLOCK_SCALE = env.float("TESTBED_FAB_SCALE", default=1.0)
 LEASE_TTL_S = env.float("TESTBED_LEASE_TTL_S", default=30.0)
 LEASE_HEARTBEAT_S = env.float("TESTBED_LEASE_HEARTBEAT_S", default=5.0)
 SWEEP_EVERY_S = env.float("TESTBED_SWEEP_EVERY_S", default=15.0)
+# How soon after its lease has run out a dead worker's tool is made safe, whenever the sweep comes.
+TAKEOVER_EVERY_S = env.float("TESTBED_TAKEOVER_EVERY_S", default=2.0)
 # How often a tool that serves nobody is asked whether it still answers.
 ASK_IDLE_EVERY_S = env.float("TESTBED_ASK_IDLE_EVERY_S", default=30.0)
 WIRE_TIMEOUT_S = env.float("TESTBED_WIRE_TIMEOUT_S", default=5.0)

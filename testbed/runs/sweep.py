@@ -1,6 +1,7 @@
 """The watchdog: what the doorbell missed, what a dead worker left, what must be made safe.
 
-Runs every SWEEP_EVERY_S under an advisory lock; doing it twice changes nothing.
+Runs every SWEEP_EVERY_S under an advisory lock, and what concerns dead workers every
+TAKEOVER_EVERY_S; doing it twice changes nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from django.db import connection
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from testbed.runs import doorbell, lease, safety, sessions
@@ -52,12 +54,24 @@ def sweep() -> int:
         return take_over_dead() + make_stopped_safe() + resume_settled() + ring_due()
 
 
+def take_over() -> int:
+    """Only what cannot wait for the next sweep: tools whose worker is dead. Returns how many."""
+    if not _dead().exists():
+        return 0
+    with _alone() as alone:
+        return take_over_dead() if alone else 0
+
+
+def _dead() -> QuerySet[Lease]:
+    return Lease.objects.filter(expires_at__lte=Now())
+
+
 def take_over_dead() -> int:
     """Every lease that ran out: its worker is dead, frozen or cut off.
 
     A silent tool takes its timeouts; the others do not wait for it.
     """
-    dead = list(Lease.objects.filter(expires_at__lte=Now()).select_related("run", "tool"))
+    dead = list(_dead().select_related("run", "tool"))
     runs = {row.run.pk: row.run for row in dead if row.run is not None and has_work(row.run)}
     idle = [row.tool for row in dead if row.run_id not in runs]
     jobs: list[Callable[[], object]] = [partial(_recover, run) for run in runs.values()]

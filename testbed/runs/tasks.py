@@ -11,6 +11,7 @@ from testbed.runs import doorbell, safety
 from testbed.runs.advance import advance
 from testbed.runs.sweep import call_canaries
 from testbed.runs.sweep import sweep as sweep_once
+from testbed.runs.sweep import take_over as take_over_dead_alone
 from testbed.runs.watch import ask_idle
 
 
@@ -30,6 +31,12 @@ def canary(queue: str) -> None:
 def sweep() -> None:
     """Leaves no dead lease, no unsafe stopped tool and no run that is due but not rung."""
     sweep_once()
+
+
+@background_task
+def take_over() -> None:
+    """Leaves no tool unsafe whose worker is dead."""
+    take_over_dead_alone()
 
 
 @background_task
