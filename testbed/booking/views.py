@@ -399,7 +399,6 @@ def bookings(request: HttpRequest) -> HttpResponse:
         "show": show,
         "mine": mine,
         "whose": "&whose=mine" if mine else "",
-        "may_see_penalties": may(request.user, "see_penalties"),
         "base": f"show={show}&" + ("whose=mine&" if mine else ""),
         "may_book": may(request.user, "book"),
     }

@@ -46,6 +46,13 @@ class CountDown extends Ticking {
 }
 customElements.define("count-down", CountDown);
 
+// On a narrow screen the second row of the menu is swiped: start where the present page is.
+const present = document.querySelector(".section-nav [aria-current]");
+if (present) {
+  const row = present.parentElement;
+  row.scrollLeft = present.offsetLeft - (row.clientWidth - present.offsetWidth) / 2;
+}
+
 class KstClock extends Ticking {
   tick() {
     const time = this.querySelector("time");
