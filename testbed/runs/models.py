@@ -400,7 +400,9 @@ class TraceBlock(Datum):
         ]
 
 
-from testbed.runs.route_models import Rework, ReworkWafer, ScrappedWafer  # noqa: E402, F401
-
-
+from testbed.runs.hold_models import LotHold as LotHold  # noqa: E402
+from testbed.runs.hold_models import QueueClock as QueueClock  # noqa: E402
 from testbed.runs.photo_models import RunPhoto as RunPhoto  # noqa: E402
+from testbed.runs.route_models import Rework as Rework  # noqa: E402
+from testbed.runs.route_models import ReworkWafer as ReworkWafer  # noqa: E402
+from testbed.runs.route_models import ScrappedWafer as ScrappedWafer  # noqa: E402

@@ -40,3 +40,9 @@ class OfALotQuerySet(CompanyOwnedQuerySet):
 
 class WaferDecisionQuerySet(CompanyOwnedQuerySet):
     company_path = "wafer__lot__company"
+
+
+class HoldQuerySet(OfALotQuerySet):
+    def open(self) -> Self:
+        """Nobody has decided yet."""
+        return self.filter(closed_at=None)
