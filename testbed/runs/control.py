@@ -52,21 +52,22 @@ def abort(*, actor: User, run: Run) -> Run:
     return run
 
 
-@transaction.atomic
 def emergency_stop(*, actor: User, run: Run) -> Run:
     """Stop every tool of an open run at once, whoever is at hand: the staff, or a person of the
-    company whose run it is. No queue, lease or permission to run stands before it.
+    company whose run it is. No queue, lease, lock on the run or permission to run stands before
+    it: the tools are stopped first, and what is written into the run's log comes after.
 
     Refusals: "not_allowed" (403), "run_not_open" (409).
     """
     own = actor.company_id is not None and actor.company_id == run.company_id
     if not (own and may(actor, "emergency_stop_own_run")):
         demand(actor, "emergency_stop")
+    run.refresh_from_db(fields=["state"])
     if run.state in ENDED:
         raise too_late(run)
-    log.append(run=run, kind="run.emergency_stop", actor=actor)
     for tool in run.tools():
         e10.raise_emergency_stop(actor=actor, tool=tool)
+    log.append_if_open(run=run, kind="run.emergency_stop", actor=actor)
     return run
 
 

@@ -48,6 +48,8 @@ SENTENCES: dict[str, StrOrPromise] = {
     "run.resume_asked": _("asked to go on"),
     "run.resumed": _("The run goes on."),
     "run.emergency_stop": _("pressed the emergency stop"),
+    "run.note": _("noted: %(text)s"),
+    "run.photo": _("added a photo. %(text)s"),
     "run.abort_asked": _("asked to abort now"),
     "run.held": _("Held: %(why)s %(error)s"),
     "run.resolved": _("decided “%(choice)s”: %(note)s"),
@@ -171,6 +173,21 @@ def append(*, run: Run | int, kind: str, actor: User | None = None, **data: Any)
     clean = plain(data)
     with transaction.atomic(savepoint=False):
         return _append(run_id, kind, actor, clean)
+
+
+def append_if_open(
+    *, run: Run | int, kind: str, actor: User | None = None, **data: Any
+) -> RunEvent | None:
+    """`append`, unless the run has ended meanwhile: nothing may follow its closing event.
+
+    For whoever writes beside the worker that may be ending the run at this moment.
+    """
+    run_id = run if isinstance(run, int) else run.pk
+    with transaction.atomic():
+        row = Run.objects.select_for_update(no_key=True).only("state").get(pk=run_id)
+        if row.state in ENDED:
+            return None
+        return append(run=run_id, kind=kind, actor=actor, **data)
 
 
 def _append(run_id: int, kind: str, actor: User | None, data: dict[str, Any]) -> RunEvent:

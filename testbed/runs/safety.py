@@ -71,9 +71,11 @@ def _note(tool: Tool, ms: float | None) -> None:
     if run is None:
         return
     if ms is None:
-        log.append(run=run, kind="tool.safe_failed", tool=tool.code, error="no answer")
+        log.append_if_open(run=run, kind="tool.safe_failed", tool=tool.code, error="no answer")
     else:
-        log.append(run=run, kind="tool.safe_sent", tool=tool.code, ms=ms, by="emergency stop")
+        log.append_if_open(
+            run=run, kind="tool.safe_sent", tool=tool.code, ms=ms, by="emergency stop"
+        )
 
 
 def on_emergency_stop(sender: Any, tool: Tool, **kwargs: Any) -> None:
