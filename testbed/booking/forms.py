@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from testbed.booking import take_along
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
     from django.http import QueryDict
+    from django_stubs_ext import StrOrPromise
 
     from testbed.booking.models import Booking
     from testbed.booking.target import Target
@@ -38,10 +40,14 @@ SEARCH_DAYS = 14
 YEARS = range(2000, 2100)
 
 
-def length_label(minutes: int) -> str:
-    """ "1 h 30 min" for 90."""
+def length_label(minutes: int) -> StrOrPromise:
+    """ "1 h 30 min" for 90, in the language of whoever reads the form."""
     hours, rest = divmod(minutes, 60)
-    return " ".join(filter(None, [f"{hours} h" if hours else "", f"{rest} min" if rest else ""]))
+    if not hours:
+        return format_lazy(_("{minutes} min"), minutes=rest)
+    if not rest:
+        return format_lazy(_("{hours} h"), hours=hours)
+    return format_lazy(_("{hours} h {minutes} min"), hours=hours, minutes=rest)
 
 
 class DateInput(forms.DateInput):

@@ -35,6 +35,8 @@ def line_quantity(line: dict[str, Any]) -> str:
     quantity = line.get("quantity", 0)
     if line.get("unit") == "s":
         return f"{quantity / 3600:g} h"
+    if line.get("code") in ("module", "in_module"):
+        return _("%(count)s service") % {"count": quantity}
     if line.get("unit") == "pcs":
         return _("%(count)s pcs") % {"count": quantity}
     if line.get("unit") == "wafers":

@@ -48,7 +48,8 @@ def won(amount: Any) -> str:
     """Whole won with thousands separators; an empty value stays a dash."""
     if amount is None or amount == "":
         return "–"
-    return _("₩%(amount)s") % {"amount": f"{round(amount):,}"}
+    sign = "−" if round(amount) < 0 else ""
+    return sign + _("₩%(amount)s") % {"amount": f"{abs(round(amount)):,}"}
 
 
 def _kst(moment: datetime) -> datetime:
