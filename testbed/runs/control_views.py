@@ -103,4 +103,4 @@ def _told(request: HttpRequest, pk: int, words: str, verb: Callable[[], object])
     else:
         if words:
             messages.success(request, words)
-    return redirect("run", pk=pk)
+    return redirect("floor_run" if request.POST.get("back") == "floor" else "run", pk=pk)

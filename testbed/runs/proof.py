@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from testbed.process.versions import body_hash
 from testbed.runs import log, store
 from testbed.runs.log import Verdict
-from testbed.runs.models import Reading, Run, RunEvent, SiteReading, TraceBlock
+from testbed.runs.models import Reading, Run, RunEvent, RunPhoto, SiteReading, TraceBlock
 
 Row = Reading | SiteReading | TraceBlock
 MODELS: tuple[type[Row], ...] = (Reading, SiteReading, TraceBlock)
@@ -65,7 +65,7 @@ def _data(run: Run, verdict: Verdict) -> Verdict:
     closed = RunEvent.objects.filter(run=run, kind="step.done", data__has_key="data_sha256")
     written = {event.data["step"]: event.data["data_sha256"] for event in closed}
     if not written:
-        return verdict
+        return _photos(run, verdict)
     count = 0
     for step in run.steps.order_by("seq"):
         try:
@@ -77,9 +77,17 @@ def _data(run: Run, verdict: Verdict) -> Verdict:
             words = _("The data of step %(step)s are not what was written.") % {"step": step.seq}
             return replace(verdict, whole=False, data=count, sentence=words)
         count += len(rows)
-    return replace(
-        verdict, data=count, sentence=_("Every event and every number is as it was written.")
-    )
+    every = _("Every event and every number is as it was written.")
+    return _photos(run, replace(verdict, data=count, sentence=every))
+
+
+def _photos(run: Run, verdict: Verdict) -> Verdict:
+    """Every picture against the event that it came with."""
+    hashes = RunEvent.objects.filter(run=run, kind="run.photo").values_list("data__sha256")
+    kept = (bytes(photo.content) for photo in RunPhoto.objects.filter(run=run).iterator())
+    if {one for (one,) in hashes} == {hashlib.sha256(one).hexdigest() for one in kept}:
+        return verdict
+    return replace(verdict, whole=False, sentence=_("A photo is not what was written."))
 
 
 def _rows(step_id: int) -> Iterator[Row]:

@@ -20,9 +20,11 @@ from testbed.process.models import Operation
 from testbed.refusals import Refusal
 from testbed.runs import live, log, proof
 from testbed.runs.interlocks import Situation, interlocks, unmet
-from testbed.runs.models import Run
+from testbed.runs.models import QueueClock, Run
+from testbed.runs.queue_time import countdown_rows
 from testbed.runs.ready import bookable_operations, next_operation, ready, waiting_slots
 from testbed.runs.start import start
+from testbed.runs.states import ENDED
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -50,6 +52,7 @@ def runs(request: HttpRequest) -> HttpResponse:
         "runs/runs.html",
         {
             "open_runs": [live.card(run, now) for run in rows.open().order_by("pk")],
+            "queue_times": countdown_rows(QueueClock.objects.visible_to(user), now),
             "ready": ready(user, now) if operates else [],
             "may_operate": operates,
             "page": Paginator(ended, 25).get_page(request.GET.get("page")),
@@ -136,10 +139,11 @@ def _slots(texts: list[str]) -> list[int]:
 def run(request: HttpRequest, pk: int) -> HttpResponse:
     """One run, live: status first, then its steps; controls for those who operate."""
     found = _found(request, pk)
-    return render(request, "runs/run.html", _page(request, found))
+    return render(request, "runs/run.html", run_page(request, found))
 
 
-def _page(request: HttpRequest, found: Run) -> dict[str, Any]:
+def run_page(request: HttpRequest, found: Run) -> dict[str, Any]:
+    """What the pages of one run draw."""
     operates = may(request.user, "operate")
     events = found.events.select_related("actor").order_by("-seq")[:EVENTS_SHOWN]
     return {
@@ -148,6 +152,7 @@ def _page(request: HttpRequest, found: Run) -> dict[str, Any]:
         "may_operate": operates,
         "may_stop_tools": may(request.user, "emergency_stop")
         or may(request.user, "emergency_stop_own_run"),
+        "may_note": may(request.user, "note_run") and found.state not in ENDED,
         "stopped": any(tool.emergency_stop_at for tool in found.tools()),
         "wire": list(found.wire_logs.order_by("-pk")[:1]),
     }
@@ -159,7 +164,7 @@ def _page(request: HttpRequest, found: Run) -> dict[str, Any]:
 def run_live(request: HttpRequest, pk: int) -> HttpResponse:
     """The part that changes; when the controls must change too, the whole page is asked for."""
     found = _found(request, pk)
-    answer = render(request, "runs/live_answer.html", _page(request, found))
+    answer = render(request, "runs/live_answer.html", run_page(request, found))
     if request.GET.get("phase") != live.phase(found):
         answer["HX-Refresh"] = "true"
     return answer

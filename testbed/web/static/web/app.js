@@ -47,10 +47,15 @@ class CountDown extends Ticking {
 customElements.define("count-down", CountDown);
 
 // On a narrow screen the second row of the menu is swiped: start where the present page is.
+// Again with the fonts, which come later and are wider.
 const present = document.querySelector(".section-nav [aria-current]");
-if (present) {
+const showPresent = () => {
   const row = present.parentElement;
   row.scrollLeft = present.offsetLeft - (row.clientWidth - present.offsetWidth) / 2;
+};
+if (present) {
+  showPresent();
+  document.fonts.ready.then(showPresent);
 }
 
 class KstClock extends Ticking {
@@ -99,7 +104,8 @@ document.addEventListener("keydown", (event) => {
 
 // A form sends once: a second press while the first is on its way does nothing.
 document.addEventListener("submit", (event) => {
-  if (event.target.dataset.sent) { event.preventDefault(); return; }
+  // An emergency stop may be pressed again: the first press may hang on a bad connection.
+  if (event.target.dataset.sent && !("again" in event.target.dataset)) { event.preventDefault(); return; }
   if (event.target.method === "post" && !event.target.hasAttribute("hx-post")) event.target.dataset.sent = "1";
 });
 window.addEventListener("pageshow", () => {
