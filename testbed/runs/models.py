@@ -406,3 +406,5 @@ from testbed.runs.photo_models import RunPhoto as RunPhoto  # noqa: E402
 from testbed.runs.route_models import Rework as Rework  # noqa: E402
 from testbed.runs.route_models import ReworkWafer as ReworkWafer  # noqa: E402
 from testbed.runs.route_models import ScrappedWafer as ScrappedWafer  # noqa: E402
+from testbed.runs.stream_models import Stream as Stream  # noqa: E402
+from testbed.runs.stream_models import StreamBlock as StreamBlock  # noqa: E402
