@@ -83,6 +83,7 @@ SENTENCES: dict[str, StrOrPromise] = {
     "order.finished": _("finished the order"),
     "lot.registered": _("registered the lot"),
     "lot.checked_in": _("checked the lot in"),
+    "lot.map_seen": _("looked at the carrier's slots"),
     "lot.returned": _("handed the lot back"),
     "recipe.submitted": _("submitted the recipe version"),
     "recipe.approved": _("approved the recipe version"),

@@ -14,7 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from instruments.catalogue import PLANS, TOOLS
 from testbed.booking.models import Booking, BookingState
-from testbed.material.models import LotState, Wafer
+from testbed.material import slot_map
+from testbed.material.models import Lot, LotState, Wafer
 from testbed.material.wafer_id import is_valid
 from testbed.outages.failures import troubles
 from testbed.people.models import User
@@ -106,6 +107,8 @@ def interlocks(at: Situation) -> list[Interlock]:
               _wafers(at)]  # fmt: skip
     if at.tool is not None:
         checks[5:5] = [_emergency(at), _state(at), _supplies(at), _free(at), _address(at)]
+    if at.booking.lot is not None and at.booking.lot.carrier_id is not None:
+        checks.append(_carrier_map(at.booking.lot))
     if at.wafers and at.tool is not None:
         checks += [_wafer_ids(at), _contamination(at), _scrap(at), _before(at), _once(at),
                    _attempt(at)]  # fmt: skip
@@ -270,6 +273,21 @@ def _wafers(at: Situation) -> Interlock:
         _("Wafers chosen, all in the lot"),
         bool(asked) and asked == {wafer.slot for wafer in at.wafers},
         _("Choose slots that hold a wafer of this lot."),
+        TECHNICIAN,
+    )
+
+
+def _carrier_map(lot: Lot) -> Interlock:
+    """What a person saw last; nobody has to look, for the tool reads the slots when it docks."""
+    seen = slot_map.newest(lot)
+    wrong = [] if seen is None else slot_map.differences(seen)
+    words = [f"{one.slot}: {slot_map.MARKS[one.seen]}" for one in wrong]
+    return Interlock(
+        "carrier_map",
+        _("Nothing else seen in the carrier than is registered"),
+        not wrong,
+        _("Slots that were seen otherwise than registered: %(slots)s.")
+        % {"slots": ", ".join(words)},
         TECHNICIAN,
     )
 

@@ -1,6 +1,13 @@
 from django.urls import path
 
-from testbed.runs import control_views, news_views, views, way_views
+from testbed.runs import (
+    control_views,
+    floor_views,
+    news_views,
+    note_views,
+    views,
+    way_views,
+)
 
 urlpatterns = [
     path("lots/<slug:code>/way/", way_views.lot_way, name="lot_way"),
@@ -22,5 +29,14 @@ urlpatterns = [
         name="emergency_stop_run",
     ),
     path("runs/<int:pk>/resolve/", control_views.resolve_run, name="resolve_run"),
+    path("runs/<int:pk>/notes/", note_views.note_run, name="note_run"),
+    path("runs/<int:pk>/photos/<int:photo>/", note_views.run_photo, name="run_photo"),
+    path("floor/", floor_views.floor, name="floor"),
+    path("floor/stop/", floor_views.floor_stop, name="floor_stop"),
+    path("floor/runs/<int:pk>/", floor_views.floor_run, name="floor_run"),
+    path("floor/carriers/<slug:code>/", floor_views.floor_carrier, name="floor_carrier"),
+    path("bays/", floor_views.bays, name="bays"),
+    path("bays/<slug:area>/", floor_views.bay, name="bay"),
+    path("bays/<slug:area>/tiles/", floor_views.bay_tiles, name="bay_tiles"),
     path("bays/<slug:area>/news/", news_views.bay_news, name="bay_news"),
 ]
