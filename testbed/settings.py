@@ -115,7 +115,7 @@ SESSION_SETTINGS = {
 }
 DATABASES["default"]["OPTIONS"] = {
     "options": " ".join(f"-c {name}={value}" for name, value in SESSION_SETTINGS.items()),
-    # Of `testbed.compiled` alone: Django's own cursors never prepare.
+    # Of `testbed.prepared` alone: Django's own cursors never prepare.
     "prepare_threshold": 0,
     **({"pool": {"min_size": 1, "max_size": 16, "timeout": 10}} if WEB_POOL else {}),
 }
@@ -255,9 +255,14 @@ LEASE_HEARTBEAT_S = env.float("TESTBED_LEASE_HEARTBEAT_S", default=5.0)
 SWEEP_EVERY_S = env.float("TESTBED_SWEEP_EVERY_S", default=15.0)
 # How soon after its lease has run out a dead worker's tool is made safe, whenever the sweep comes.
 TAKEOVER_EVERY_S = env.float("TESTBED_TAKEOVER_EVERY_S", default=2.0)
+# How often queue times are looked at, and at which share of the limit people are told.
+QUEUE_TIME_EVERY_S = env.float("TESTBED_QUEUE_TIME_EVERY_S", default=30.0)
+QUEUE_TIME_WARN_PERCENT = env.int("TESTBED_QUEUE_TIME_WARN_PERCENT", default=75)
 # How often a tool that serves nobody is asked whether it still answers.
 ASK_IDLE_EVERY_S = env.float("TESTBED_ASK_IDLE_EVERY_S", default=30.0)
 WIRE_TIMEOUT_S = env.float("TESTBED_WIRE_TIMEOUT_S", default=5.0)
+# How often what a tool samples by itself is logged while it processes a wafer; 0: not at all.
+STREAM_EVERY_S = env.float("TESTBED_STREAM_EVERY_S", default=0.0)
 HOLD_MINUTES = env.int("TESTBED_HOLD_MINUTES", default=10)
 # The waiting list: minutes of working time for which an offer stands, and for how many hours a
 # company that was offered a time comes after the others.

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from instruments.errors import Halted, InstrumentError
 from instruments.jobs import Done, Failed, NotStarted, Outcome, Progress
-from testbed.runs import attempt, guard, lease, moves, pause, safety, sessions
+from testbed.runs import attempt, guard, lease, moves, pause, safety, sessions, streams
 from testbed.runs.attempt import Attempt, Undecided
 from testbed.runs.crew import Crew, Driven, first_trouble
 from testbed.runs.guard import AbortAsked, EmergencyStop, Guard, LeaseOver
@@ -22,6 +22,7 @@ from testbed.runs.lease import Claim, LeaseLost
 from testbed.runs.models import Run, Step
 from testbed.runs.setting_up import kept_by_a_stop, setup_of
 from testbed.runs.states import ACTIVE, RunState, StepState
+from testbed.runs.streams import Recorder
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -233,14 +234,24 @@ class _Turn:
     def _follow(self, trial: Attempt, step: Step, outcome: Outcome) -> None:
         """Poll until the step ends or the slice is over, and store what came of it."""
         until = guard.clock() + SLICE_S
+        rest = self._rests(step)
         while isinstance(outcome, Progress):
             moves.note_progress(self.held, self.run, step, outcome)
             if guard.clock() >= until:
                 moves.park(self.held, self.run)
                 return
-            self.watch.rest(outcome.poll_after_s)
+            rest(outcome.poll_after_s)
             outcome = trial.poll(outcome)
         self._finish(step, outcome)
+
+    def _rests(self, step: Step) -> Callable[[float], None]:
+        """How the time between two polls is passed: at rest, or logging what the tool samples."""
+        if not streams.wanted(step):
+            return self.watch.rest
+        recorder = Recorder(
+            step, self.crew.of(step).driver, fence=lambda: moves.fenced(self.held)
+        )  # fmt: skip
+        return lambda seconds: recorder.rest(seconds, self.watch.rest)
 
     def _finish(self, step: Step, outcome: Outcome) -> None:
         if isinstance(outcome, Done):

@@ -69,6 +69,7 @@ SENTENCES: dict[str, StrOrPromise] = {
         "Step %(step)s is done: %(readings)s readings, %(sites)s sites, %(traces)s traces."
     ),
     "step.failed": _("Step %(step)s failed: %(error)s"),
+    "step.logged": _("Kept what was logged during step %(step)s: %(traces)s traces."),
     "step.unknown": _("The outcome of step %(step)s is unknown: %(error)s"),
     "step.again": _("Step %(step)s is tried again (attempt %(attempt)s): %(error)s"),
     "step.restored": _("The tool had lost step %(step)s (%(title)s); it is done again."),

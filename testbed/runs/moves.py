@@ -16,7 +16,7 @@ from instruments.jobs import Done, Progress
 from instruments.link import Exchange
 from testbed.material.certify import clean_by_run
 from testbed.material.models import SubstrateState, Wafer
-from testbed.runs import doorbell, lease, log, proof, store
+from testbed.runs import doorbell, lease, log, proof, store, streams
 from testbed.runs.lease import Claim
 from testbed.runs.models import Reading, Run, RunTool, RunWafer, Step, Traveler
 from testbed.runs.signals import run_ended
@@ -62,6 +62,18 @@ def move_step(step: Step, to: StepState, **changes: Any) -> None:
     step.state = to
     for name, value in changes.items():
         setattr(step, name, value)
+    if step.is_process and to in (StepState.DONE, StepState.FAILED, StepState.SKIPPED):
+        _keep_log(step)
+
+
+def _keep_log(step: Step) -> None:
+    """What was logged of a step that did not end as it should: curves, and their hash."""
+    curves = streams.fold(step)
+    if curves:
+        log.append(
+            run=step.run_id, kind="step.logged", step=step.seq, traces=len(curves),
+            data_sha256=proof.fingerprint(curves),
+        )  # fmt: skip
 
 
 def enter_all(run: Run, state: E10State, *, reason: str = "") -> None:
@@ -173,7 +185,7 @@ def park(held: Claim, run: Run) -> None:
 def done(held: Claim, run: Run, step: Step, outcome: Done) -> None:
     """Keep the data, the step DONE, the tool free, and the bell rung: all or nothing."""
     with fenced(held):
-        kept = store.keep(step, outcome)
+        kept = [*store.keep(step, outcome), *streams.fold(step)]
         move_step(step, StepState.DONE, ended_at=timezone.now(), progress=1.0)
         settle_wafer(step)
         log.append(

@@ -62,7 +62,8 @@ def verify(run: Run) -> Verdict:
 
 def _data(run: Run, verdict: Verdict) -> Verdict:
     """Every number and curve against the event that closed its step."""
-    closed = RunEvent.objects.filter(run=run, kind="step.done", data__has_key="data_sha256")
+    kinds = ("step.done", "step.logged")
+    closed = RunEvent.objects.filter(run=run, kind__in=kinds, data__has_key="data_sha256")
     written = {event.data["step"]: event.data["data_sha256"] for event in closed}
     if not written:
         return _photos(run, verdict)

@@ -70,11 +70,12 @@ def _blocks(step: Step, curves: Sequence[Curve]) -> list[TraceBlock]:
     return [
         packed(step, curve.key, curve.unit, curve.t0_s + first * curve.dt_s, curve.dt_s, part)
         for curve in curves
-        for first, part in _parts(curve.samples)
+        for first, part in parts(curve.samples)
     ]
 
 
-def _parts(samples: NDArray[np.float32]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+def parts(samples: NDArray[np.float32]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """(index of its first sample, samples) of each stretch that makes one row."""
     for first in range(0, len(samples), BLOCK):
         yield first, samples[first : first + BLOCK]
 

@@ -247,6 +247,7 @@ def _floors(fab: Fab) -> Callable[[], Floor]:
     from testbed.booking.models import Allocation
     from testbed.people.models import Company, Role, Sector, SizeClass
     from testbed.runs.states import ACTIVE
+    from testbed.tools.states import clear_emergency_stop
     from tests.conftest import make_tool, make_user
     from tests.crash.house import clear_table
     from tests.runs.floor import drive, lay
@@ -266,6 +267,10 @@ def _floors(fab: Fab) -> Callable[[], Floor]:
         fab.control.clear_faults()
         fab.control.rescale(FAST)
         Allocation.objects.update(live=False)
+        for tool in tools.values():
+            tool.refresh_from_db()
+            if tool.emergency_stop_at is not None:
+                clear_emergency_stop(actor=people["technician"], tool=tool)
         floor = lay(tools=tools, wafers=2, fab=fab, **people)
         clear_table(floor)
         coated = floor.run("coat")

@@ -16,6 +16,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from instruments.fab.housekeeping import CHANNELS as HOUSEKEEPING
+from instruments.fab.housekeeping import Housekeeping
 from instruments.fab.world import STOCKER, NoSuchThing, Wafer, World
 
 DOCK_S = 12.0
@@ -135,6 +137,7 @@ class ToolModel:
         self.clock = world.clock
         self.neighbours: dict[str, ToolModel] = {}
         self.rng = np.random.default_rng([seed, 11])
+        self.housekeeping = Housekeeping(seed)
         self.firmware = "2.4.1"
         self.errors: deque[tuple[int, str]] = deque()
         self.settings = {head: row.default for head, row in self.settings_table.items()}
@@ -279,6 +282,8 @@ class ToolModel:
             "COUN:WAF?": lambda _: str(self.counters["wafers"]),
             "COUN:SAFE?": lambda _: str(self.counters["safes"]),
             "DIAG:BLOC?": self._ramp,
+            "LOG:CHAN?": lambda _: ",".join(f"{name}:{unit}" for name, unit in HOUSEKEEPING),
+            "LOG:DATA?": self._log_data,
             "TRAC:DATA?": self._trace_data,
             "TRAC:DT?": self._trace_dt,
         }
@@ -421,6 +426,10 @@ class ToolModel:
     def _ramp(self, argument: str) -> bytes:
         count = int(Number(0, 1_000_000, 0, whole=True).read(argument))
         return block(np.arange(count, dtype=np.float32))
+
+    def _log_data(self, argument: str) -> bytes:
+        first = int(Number(0, 1e9, 0, whole=True).read(argument))
+        return block(self.housekeeping.rows(first).ravel())
 
     def _trace_data(self, argument: str) -> bytes:
         job, channel = self._job_and_channel(argument)
