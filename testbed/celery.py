@@ -41,6 +41,7 @@ def _every(task: str, seconds: float) -> dict[str, Any]:
 app.conf.beat_schedule = {
     "runs-sweep": _every("testbed.runs.tasks.sweep", settings.SWEEP_EVERY_S),
     "runs-take-over": _every("testbed.runs.tasks.take_over", settings.TAKEOVER_EVERY_S),
+    "runs-queue-times": _every("testbed.runs.tasks.queue_times", settings.QUEUE_TIME_EVERY_S),
     "runs-ask-idle": _every("testbed.runs.tasks.ask_idle_tools", settings.ASK_IDLE_EVERY_S),
     "runs-canaries": _every("testbed.runs.tasks.canaries", settings.SWEEP_EVERY_S),
 }

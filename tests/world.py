@@ -45,6 +45,7 @@ from testbed.people.models import Group, User
 from testbed.pools.models import Pool, PoolState
 from testbed.process import versions
 from testbed.process.models import Operation, Recipe, RecipeVersion, Route
+from testbed.runs.hold_models import HoldKind, LotHold
 from testbed.runs.models import Run, RunWafer, Step, Traveler
 from testbed.runs.states import RunState
 from testbed.runs.store import keep
@@ -120,6 +121,9 @@ class World:
         return {
             "operation_rules": self.run.operation.route,
             "rework_wafers": self.lot,
+            "hold_wafers": self.lot,
+            "lot_holds": self.lot,
+            "lot_hold": LotHold.objects.first(),
             "scrap_wafers": self.lot,
             "rebooking": Rebooking.objects.first(),
             "outage": Outage.objects.first(),
@@ -320,6 +324,7 @@ def world(alice: User, technician: User, process_engineer: User, cd_sem: Tool) -
     calendar, _token = issue(actor=alice, kind=FeedKind.MINE)
     wish, offer, watch = make_wish(alice, cd_sem, held)
     [notice] = tell(to=[alice], kind="booking_placed", subject="B", sentences=["B"])
+    LotHold.objects.create(lot=lot, kind=HoldKind.QUALITY, reason="edge", opened_by=technician)
     Supply.objects.create(
         code="own-40", name_ko="L40", name_en="L40", kind=SupplyKind.RETICLE, company=alice.company
     )

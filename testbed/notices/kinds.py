@@ -56,6 +56,11 @@ KINDS: dict[str, Kind] = {
         Kind("closure", _("The facility closes a tool that I have booked"), may_be_off=False),
         Kind("tool_down", _("A tool that I have booked is down"), may_be_off=False),
         Kind("pool", _("Pooled carriers: places, joins and departures")),
+        Kind(
+            "queue_time",
+            _("Wafers of mine wait under a queue-time limit, or are on hold"),
+            may_be_off=False,
+        ),
         Kind("service", _("Service modules: promised and delivered")),
         Kind(
             "desk_pending",

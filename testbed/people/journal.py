@@ -89,6 +89,8 @@ SENTENCES: dict[str, StrOrPromise] = {
     "recipe.approved": _("approved the recipe version"),
     "operation.rules": _("set the rules of an operation"),
     "wafers.reworked": _("sent wafers back to an operation"),
+    "wafers.held": _("put wafers on hold"),
+    "hold.closed": _("decided about wafers on hold"),
     "wafers.scrapped": _("scrapped wafers"),
     "tool.emergency_stop": _("pressed the emergency stop"),
     "tool.emergency_cleared": _("cleared the emergency stop"),

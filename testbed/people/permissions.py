@@ -37,6 +37,8 @@ MAY: dict[str, frozenset[Role]] = {
     "approve_recipe": frozenset({Role.PROCESS_ENGINEER}),
     "edit_routes": frozenset({Role.PROCESS_ENGINEER}),
     "rework_wafers": frozenset({Role.TECHNICIAN, Role.PROCESS_ENGINEER}),
+    "hold_wafers": frozenset({Role.TECHNICIAN, Role.PROCESS_ENGINEER}),
+    "decide_holds": frozenset({Role.PROCESS_ENGINEER, Role.ADMINISTRATOR}),
     "scrap_wafers": frozenset({Role.PROCESS_ENGINEER}),
     "operate": frozenset({Role.TECHNICIAN, Role.PROCESS_ENGINEER}),
     "emergency_stop": STAFF,

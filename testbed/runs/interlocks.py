@@ -22,7 +22,9 @@ from testbed.people.models import User
 from testbed.people.permissions import may
 from testbed.process.models import Operation, RecipeVersion
 from testbed.process.versions import is_whole, newest_approved
+from testbed.runs.hold_models import LotHold
 from testbed.runs.models import Run
+from testbed.runs.queue_time import countdowns
 from testbed.runs.way import Way, way_of
 from testbed.tools.models import Clean, E10State, StateSpan, Tool
 
@@ -110,8 +112,8 @@ def interlocks(at: Situation) -> list[Interlock]:
     if at.booking.lot is not None and at.booking.lot.carrier_id is not None:
         checks.append(_carrier_map(at.booking.lot))
     if at.wafers and at.tool is not None:
-        checks += [_wafer_ids(at), _contamination(at), _scrap(at), _before(at), _once(at),
-                   _attempt(at)]  # fmt: skip
+        checks += [_wafer_ids(at), _contamination(at), _scrap(at), _holds(at), _queue_time(at),
+                   _before(at), _once(at), _attempt(at)]  # fmt: skip
     return checks
 
 
@@ -360,6 +362,33 @@ def _scrap(at: Situation) -> Interlock:
         _("No scrapped wafer among them"),
         not gone,
         _("The wafers in slots %(slots)s are scrapped.") % {"slots": _slots(gone)},
+        PROCESS,
+    )
+
+
+def _holds(at: Situation) -> Interlock:
+    held = LotHold.objects.open().filter(wafers__in=at.wafers).order_by("wafers__slot")
+    slots = sorted(set(held.values_list("wafers__slot", flat=True)) & set(at.slots))
+    return Interlock(
+        "not_on_hold",
+        _("No wafer on hold among them"),
+        not slots,
+        _("The wafers in slots %(slots)s are on hold: somebody has to decide about them.")
+        % {"slots": ", ".join(str(slot) for slot in slots)},
+        PROCESS,
+    )
+
+
+def _queue_time(at: Situation) -> Interlock:
+    """Also between two looks of the background job, and when it does not run."""
+    waits = next((one for one in countdowns(at.way) if one.operation == at.operation), None)
+    over = [] if waits is None else [one for one in waits.broken(at.now) if one in at.wafers]
+    return Interlock(
+        "queue_time",
+        _("Queue time not over"),
+        not over,
+        _("The wafers in slots %(slots)s have waited longer than the route allows.")
+        % {"slots": _slots(over)},
         PROCESS,
     )
 

@@ -39,12 +39,13 @@ def rework(
     """
     demand(actor, "rework_wafers")
     why = asked_reason(reason)
-    return in_transaction(lambda: _rework(actor, lot, operation, slots, why))
+    return in_transaction(lambda: send_back(actor, lot, operation, slots, why))
 
 
-def _rework(
+def send_back(
     actor: User, lot: Lot, operation: Operation, slots: Sequence[int], reason: str
 ) -> Rework:
+    """`rework` for one who has the right, in the caller's transaction."""
     way = locked_way(lot, operation.route_id)
     wafers = chosen(way, slots)
     if operation.is_measurement or operation.is_rework_only:
@@ -76,10 +77,11 @@ def scrap(*, actor: User, lot: Lot, slots: Sequence[int], reason: str) -> list[S
     """The wafers are run no more. Refusals as of `rework`; the lot's wafers stay in its carrier."""
     demand(actor, "scrap_wafers")
     why = asked_reason(reason)
-    return in_transaction(lambda: _scrap(actor, lot, slots, why))
+    return in_transaction(lambda: discard(actor, lot, slots, why))
 
 
-def _scrap(actor: User, lot: Lot, slots: Sequence[int], reason: str) -> list[ScrappedWafer]:
+def discard(actor: User, lot: Lot, slots: Sequence[int], reason: str) -> list[ScrappedWafer]:
+    """`scrap` for one who has the right, in the caller's transaction."""
     wafers = chosen(locked_way(lot, None), slots)
     refuse_wafers("in_work", _in_work(wafers), _("Wafers in slots %(slots)s are in an open run."))
     gone = ScrappedWafer.objects.bulk_create(

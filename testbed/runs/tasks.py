@@ -7,7 +7,7 @@ from celery.signals import worker_ready
 from django.db import connection
 
 from testbed.celery import background_task, hardware_task
-from testbed.runs import doorbell, safety
+from testbed.runs import doorbell, queue_time, safety
 from testbed.runs.advance import advance
 from testbed.runs.sweep import call_canaries
 from testbed.runs.sweep import sweep as sweep_once
@@ -43,6 +43,12 @@ def take_over() -> None:
 def canaries() -> None:
     """Leaves a message on the queue of every tool."""
     call_canaries()
+
+
+@background_task
+def queue_times() -> None:
+    """Leaves a clock for every lot that waits under a limit; warns, and holds what is over it."""
+    queue_time.watch()
 
 
 @background_task

@@ -3,6 +3,7 @@ from django.urls import path
 from testbed.runs import (
     control_views,
     floor_views,
+    hold_views,
     news_views,
     note_views,
     views,
@@ -11,6 +12,9 @@ from testbed.runs import (
 
 urlpatterns = [
     path("lots/<slug:code>/way/", way_views.lot_way, name="lot_way"),
+    path("lots/<slug:code>/hold/", hold_views.hold_wafers, name="hold_wafers"),
+    path("lot-holds/<int:pk>/decide/", hold_views.decide_lot_hold, name="decide_lot_hold"),
+    path("lot-holds/<int:pk>/confirm/", hold_views.confirm_lot_hold, name="confirm_lot_hold"),
     path("lots/<slug:code>/rework/", way_views.rework_wafers, name="rework_wafers"),
     path("lots/<slug:code>/scrap/", way_views.scrap_wafers, name="scrap_wafers"),
     path("runs/", views.runs, name="runs"),

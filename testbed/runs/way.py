@@ -111,6 +111,14 @@ class Way:
                 return [w for w in wafers if self._missed(w, behind)], missed
         return [], None
 
+    def run_before(self, wafer: Wafer, operation: Operation) -> int | None:
+        """The run in which the wafer got through the operation before; None while it has not."""
+        for one in reversed(self.operations):
+            if one.position < operation.position and wafer in self.planned(one):
+                through = [p for p in self.at(wafer, one) if p.state == SubstrateState.PROCESSED]
+                return through[-1].run_id if through else None
+        return None
+
     def _missed(self, wafer: Wafer, behind: list[Operation]) -> Operation | None:
         """Of the operations behind, the newest that asks for this wafer, when it lacks it."""
         for operation in reversed(behind):

@@ -59,7 +59,7 @@ class NewReworkSerializer(WafersSerializer):
     )
 
 
-def _lot(request: Request, code: str) -> Lot:
+def found_lot(request: Request, code: str) -> Lot:
     lot: Lot = get_object_or_404(Lot.objects.visible_to(request.user), code=code)
     return lot
 
@@ -94,7 +94,7 @@ class LotWay(APIView):
 
     @extend_schema(responses={200: WaySerializer(many=True)})
     def get(self, request: Request, code: str) -> Response:
-        return _answer(_lot(request, code))
+        return _answer(found_lot(request, code))
 
 
 class LotReworks(APIView):
@@ -106,7 +106,7 @@ class LotReworks(APIView):
     )
     def post(self, request: Request, code: str) -> Response:
         """More often than the route allows: 409 `rework_maximum`."""
-        lot = _lot(request, code)
+        lot = found_lot(request, code)
         demand(request.user, "rework_wafers")
         form = NewReworkSerializer(data=request.data)
         form.is_valid(raise_exception=True)
@@ -129,7 +129,7 @@ class LotScraps(APIView):
         request=WafersSerializer, responses={201: WaySerializer(many=True), 404: OpenApiResponse()}
     )
     def post(self, request: Request, code: str) -> Response:
-        lot = _lot(request, code)
+        lot = found_lot(request, code)
         demand(request.user, "scrap_wafers")
         form = WafersSerializer(data=request.data)
         form.is_valid(raise_exception=True)

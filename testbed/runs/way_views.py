@@ -10,16 +10,18 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from testbed.material.models import Lot, SubstrateState, Wafer
-from testbed.people.permissions import may
+from testbed.people.permissions import demand, may
 from testbed.people.visitor import person
 from testbed.process.models import Operation, Route
 from testbed.refusals import Refusal
 from testbed.runs import rework
+from testbed.runs.queue_time import countdown_rows
 from testbed.runs.way import Way, way_of
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ class Cell:
 @require_safe
 @login_required
 def lot_way(request: HttpRequest, code: str) -> HttpResponse:
-    lot = _lot(request, code)
+    lot = found_lot(request, code)
     ways = [(route, way_of(lot, route.pk)) for route in routes_of(lot)]
     return render(
         request,
@@ -58,6 +60,12 @@ def lot_way(request: HttpRequest, code: str) -> HttpResponse:
             "reworks": lot.reworks.select_related("operation", "decided_by").prefetch_related(
                 "attempts__wafer"
             ),
+            "holds": lot.holds.select_related(
+                "operation", "again", "closed_by", "proposed_by"
+            ).prefetch_related("wafers"),
+            "queue_times": countdown_rows(lot.queue_clocks.all(), timezone.now()),
+            "may_decide": may(request.user, "decide_holds"),
+            "may_hold": may(request.user, "hold_wafers"),
             "may_rework": may(request.user, "rework_wafers"),
             "may_scrap": may(request.user, "scrap_wafers"),
         },
@@ -92,7 +100,7 @@ def _cell(way: Way, wafer: Wafer, operation: Operation, is_planned: bool) -> Cel
     return Cell(attempt, str(state.label), TONES.get(state, "bad"), passes[-1].run_id)
 
 
-def _lot(request: HttpRequest, code: str) -> Lot:
+def found_lot(request: HttpRequest, code: str) -> Lot:
     rows = Lot.objects.visible_to(request.user).select_related("company", "carrier")
     lot: Lot = get_object_or_404(rows, code=code)
     return lot
@@ -101,14 +109,15 @@ def _lot(request: HttpRequest, code: str) -> Lot:
 @require_POST
 @login_required
 def rework_wafers(request: HttpRequest, code: str) -> HttpResponse:
-    lot = _lot(request, code)
+    lot = found_lot(request, code)
+    demand(request.user, "rework_wafers")
     operation = get_object_or_404(
-        Operation.objects.filter(route__in=routes_of(lot)), pk=_number(request, "operation")
+        Operation.objects.filter(route__in=routes_of(lot)), pk=number(request, "operation")
     )
-    return _told(
+    return told(
         request, lot, _("The wafers wait for the operation again."),
         lambda: rework.rework(
-            actor=person(request), lot=lot, operation=operation, slots=_slots(request),
+            actor=person(request), lot=lot, operation=operation, slots=slots_of(request),
             reason=request.POST.get("reason", ""),
         ),
     )  # fmt: skip
@@ -117,31 +126,31 @@ def rework_wafers(request: HttpRequest, code: str) -> HttpResponse:
 @require_POST
 @login_required
 def scrap_wafers(request: HttpRequest, code: str) -> HttpResponse:
-    lot = _lot(request, code)
-    return _told(
+    lot = found_lot(request, code)
+    return told(
         request, lot, _("The wafers are scrapped."),
         lambda: rework.scrap(
-            actor=person(request), lot=lot, slots=_slots(request),
+            actor=person(request), lot=lot, slots=slots_of(request),
             reason=request.POST.get("reason", ""),
         ),
     )  # fmt: skip
 
 
-def _number(request: HttpRequest, name: str) -> int:
+def number(request: HttpRequest, name: str) -> int:
     text = request.POST.get(name, "")
     if not text.isascii() or not text.isdigit() or len(text) > 9:
         raise Http404
     return int(text)
 
 
-def _slots(request: HttpRequest) -> list[int]:
+def slots_of(request: HttpRequest) -> list[int]:
     """What is no slot is no wafer either: the verb says so."""
     texts = request.POST.getlist("slot")
     return [int(text) if text.isascii() and text.isdigit() and len(text) < 3 else 0
             for text in texts]  # fmt: skip
 
 
-def _told(
+def told(
     request: HttpRequest, lot: Lot, said: str, verb: Callable[[], Any]
 ) -> HttpResponse:  # fmt: skip
     try:

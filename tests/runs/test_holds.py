@@ -1,0 +1,177 @@
+"""Queue times: warned of, held with evidence, decided; and quality holds, closed by two people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.test import Client
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from testbed.notices.models import Notice
+from testbed.people.models import User
+from testbed.process.models import Operation
+from testbed.refusals import Refusal
+from testbed.runs import holds, queue_time
+from testbed.runs.hold_models import HoldKind, LotHold, QueueClock
+from testbed.runs.holds import Decision
+from testbed.runs.models import Run
+from testbed.runs.route_models import Rework, ScrappedWafer
+from tests.runs.floor import Floor
+from tests.runs.test_interlocks import open_ones, passed
+
+LIMIT = 120
+
+
+@pytest.fixture
+def coated_at(floor: Floor) -> datetime:
+    """Wafers 1 and 2 are coated and must be exposed within two hours of this."""
+    floor.route.operations.filter(name_en="expose").update(within_minutes=LIMIT)
+    floor.route.operations.filter(name_en="coat").update(max_rework=1)
+    ended = timezone.now()
+    Run.objects.filter(pk=passed(floor, "coat").pk).update(ended_at=ended)
+    return ended
+
+
+def look(at: datetime, minutes: float) -> int:
+    return queue_time.watch(at + timedelta(minutes=minutes))
+
+
+def held(floor: Floor, at: datetime, back_by: int = LIMIT + 1) -> LotHold:
+    """As if the wafers had been coated so many minutes ago."""
+    Run.objects.update(ended_at=at - timedelta(minutes=back_by))
+    look(at, 0)
+    return LotHold.objects.get(kind=HoldKind.QUEUE_TIME, closed_at=None)
+
+
+def test_people_are_told_before_the_limit_and_once(
+    floor: Floor, coated_at: datetime, alice: User, technician: User, charlie: User
+) -> None:
+    assert look(coated_at, 89) == 0
+    clock = QueueClock.objects.get()
+    assert (clock.slots, clock.due_at) == ([1, 2], coated_at + timedelta(minutes=LIMIT))
+    assert (look(coated_at, 91), look(coated_at, 92)) == (1, 0)
+    told = Notice.objects.filter(kind="queue_time")
+    assert alice.pk in told.values_list("reader", flat=True)
+    assert charlie.pk not in told.values_list("reader", flat=True)
+    assert not LotHold.objects.exists()
+    passed(floor, "expose", (1,))
+    look(coated_at, 93)
+    assert QueueClock.objects.get().slots == [2]
+    passed(floor, "expose", (2,))
+    look(coated_at, 94)
+    assert not QueueClock.objects.exists()
+
+
+def test_a_broken_queue_time_holds_the_wafers_with_its_evidence(
+    floor: Floor, coated_at: datetime
+) -> None:
+    Run.objects.update(ended_at=coated_at - timedelta(minutes=LIMIT + 1))
+    # Before the background job has looked the start is refused already.
+    assert open_ones(floor, "expose") == {"queue_time"}
+    assert (look(coated_at, 0), look(coated_at, 1)) == (1, 0)
+    hold = LotHold.objects.get()
+    assert hold.evidence["limit_minutes"] == LIMIT
+    assert [one["slot"] for one in hold.evidence["wafers"]] == [1, 2]
+    assert hold.opened_by is None
+    assert open_ones(floor, "expose") == {"queue_time", "not_on_hold"}
+    assert "not_on_hold" not in open_ones(floor, "coat", (3,))
+
+
+def test_a_released_hold_lets_them_go_on_and_is_not_opened_again(
+    floor: Floor, coated_at: datetime, process_engineer: User, technician: User
+) -> None:
+    hold = held(floor, coated_at)
+    release = Decision("release", "the resist is still good")
+    with pytest.raises(Refusal, match="not_allowed"):
+        holds.decide(actor=technician, hold=hold, decision=release)
+    with pytest.raises(Refusal, match="no_reason"):
+        holds.decide(actor=process_engineer, hold=hold, decision=Decision("release", " "))
+    holds.decide(actor=process_engineer, hold=hold, decision=release)
+    assert open_ones(floor, "expose") == set()
+    assert look(coated_at, 60) == 0
+    with pytest.raises(Refusal, match="hold_closed"):
+        holds.decide(actor=process_engineer, hold=hold, decision=release)
+
+
+def test_a_hold_ends_in_rework_or_scrap(
+    floor: Floor, coated_at: datetime, process_engineer: User
+) -> None:
+    again = Decision("rework", "too late", floor.operation("coat"))
+    holds.decide(actor=process_engineer, hold=held(floor, coated_at), decision=again)
+    assert Rework.objects.get().reason == "too late"
+    assert open_ones(floor, "coat") == set()
+    passed(floor, "coat")
+    hold = held(floor, coated_at)
+    with pytest.raises(Refusal, match="rework_maximum"):
+        holds.decide(actor=process_engineer, hold=hold, decision=again)
+    hold.refresh_from_db()
+    assert hold.closed_at is None
+    holds.decide(actor=process_engineer, hold=hold, decision=Decision("scrap", "too often"))
+    assert ScrappedWafer.objects.count() == 2
+
+
+def test_a_quality_hold_takes_two_people(
+    floor: Floor, technician: User, process_engineer: User, administrator: User
+) -> None:
+    hold = holds.place(actor=technician, lot=floor.lot, slots=[3], reason="scratch")
+    assert open_ones(floor, "coat", (3,)) == {"not_on_hold"}
+    with pytest.raises(Refusal, match="nothing_proposed"):
+        holds.confirm(actor=administrator, hold=hold)
+    holds.decide(
+        actor=process_engineer, hold=hold, decision=Decision("release", "only on the edge")
+    )
+    assert open_ones(floor, "coat", (3,)) == {"not_on_hold"}
+    with pytest.raises(Refusal, match="second_person"):
+        holds.confirm(actor=process_engineer, hold=hold)
+    with pytest.raises(IntegrityError, match="takes_two"), transaction.atomic():
+        LotHold.objects.filter(pk=hold.pk).update(
+            disposition="release", closed_by=process_engineer, closed_at=timezone.now()
+        )
+    closed = holds.confirm(actor=administrator, hold=hold)
+    assert (closed.disposition, closed.closed_by) == ("release", administrator)
+    assert open_ones(floor, "coat", (3,)) == set()
+    with pytest.raises(Exception, match="Cannot"), transaction.atomic():
+        LotHold.objects.filter(pk=hold.pk).update(note="changed")
+
+
+def test_page_and_api_show_the_countdown_and_decide(
+    floor: Floor, coated_at: datetime, sign_in: Callable[[User], Client],
+    api: Callable[[User], APIClient], process_engineer: User, alice: User, charlie: User,
+) -> None:  # fmt: skip
+    lot = floor.lot.code
+    look(coated_at, 1)
+    english = {"accept-language": "en"}
+    for address in ("/runs/", f"/lots/{lot}/way/"):
+        assert "Queue times" in sign_in(alice).get(address, headers=english).content.decode()
+    assert "Queue times" not in sign_in(charlie).get("/runs/", headers=english).content.decode()
+    seen = api(alice).get(f"/api/v1/lots/{lot}/queue-times/").json()
+    assert [one["slots"] for one in seen] == [[1, 2]]
+    hold = held(floor, coated_at)
+    assert "on hold" in sign_in(alice).get(f"/lots/{lot}/way/", headers=english).content.decode()
+    assert api(charlie).get(f"/api/v1/lots/{lot}/holds/").status_code == 404
+    form = {"choice": "release", "note": "still good"}
+    client = sign_in(process_engineer)
+    assert client.post(f"/lot-holds/{hold.pk}/decide/", form).status_code == 302
+    [row] = api(alice).get(f"/api/v1/lots/{lot}/holds/").json()
+    assert row["disposition"] == "release"
+    assert client.post(f"/lots/{lot}/hold/", {"slot": [4], "reason": "edge"}).status_code == 302
+    newest = LotHold.objects.first()
+    assert newest is not None
+    decide = f"/api/v1/lot-holds/{newest.pk}/decide/"
+    assert (
+        api(process_engineer).post(decide, {**form, "choice": "rework"}, format="json").status_code
+        == 404
+    )
+    assert api(process_engineer).post(decide, form, format="json").json()["choice"] == "release"
+    again = api(process_engineer).post(f"/api/v1/lot-holds/{newest.pk}/confirm/")
+    assert again.json()["code"] == "second_person"
+
+
+def test_an_operation_without_a_limit_has_no_clock(floor: Floor) -> None:
+    Operation.objects.update(within_minutes=None)
+    passed(floor, "coat")
+    assert (look(timezone.now(), 9_999), QueueClock.objects.count()) == (0, 0)
