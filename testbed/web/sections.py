@@ -61,6 +61,11 @@ SECTIONS: tuple[tuple[Part, ...], ...] = (
         Part("/courses/", _("Courses")),
     ),
     (
+        Part("/runs/", _("Runs"), "see_bays"),
+        Part("/floor/", _("My queue"), "see_bays"),
+        Part("/bays/", _("Bays"), "see_bays"),
+    ),
+    (
         Part("/lots/", _("Lots")),
         Part("/cleans/", _("Certified cleans")),
     ),
