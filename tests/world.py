@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -46,7 +47,7 @@ from testbed.pools.models import Pool, PoolState
 from testbed.process import versions
 from testbed.process.models import Operation, Recipe, RecipeVersion, Route
 from testbed.runs.hold_models import HoldKind, LotHold
-from testbed.runs.models import Run, RunWafer, Step, Traveler
+from testbed.runs.models import Run, RunPhoto, RunWafer, Step, Traveler
 from testbed.runs.states import RunState
 from testbed.runs.store import keep
 from testbed.services.models import Module, Order
@@ -102,7 +103,7 @@ class World:
             "slot": 1,
             "key": "dose",
             "area": "litho",
-            "photo": 1,
+            "photo": RunPhoto.objects.values_list("pk", flat=True).first(),
             "uidb36": "1",
             "rest": "no/such/thing",
             "seq": self.step.seq,
@@ -321,6 +322,10 @@ def world(alice: User, technician: User, process_engineer: User, cd_sem: Tool) -
     )
     samples = np.linspace(29.0, 31.0, 100, dtype=np.float32)
     keep(step, Done(traces=(TraceBlock("dose", "mJ/cm²", 0.0, 0.1, samples),)))
+    RunPhoto.objects.create(
+        run=run, sha256=hashlib.sha256(b"a picture").hexdigest(), media_type="image/png", width=1,
+        height=1, content=b"a picture", taken_by=technician,
+    )  # fmt: skip
     calendar, _token = issue(actor=alice, kind=FeedKind.MINE)
     wish, offer, watch = make_wish(alice, cd_sem, held)
     [notice] = tell(to=[alice], kind="booking_placed", subject="B", sentences=["B"])
