@@ -70,6 +70,9 @@ class Run(models.Model):
         default=dict, blank=True,
         help_text="the plan at the start: kind, number, seed, planned, added, left_out",
     )  # fmt: skip
+    split = models.JSONField(
+        default=dict, blank=True, help_text="slot, dotted path, value: what differs by wafer"
+    )
     state = models.CharField(max_length=12, choices=RunState.choices, default=RunState.QUEUED)
     started_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     tool_identity = models.JSONField(default=dict)
@@ -406,5 +409,6 @@ from testbed.runs.photo_models import RunPhoto as RunPhoto  # noqa: E402
 from testbed.runs.route_models import Rework as Rework  # noqa: E402
 from testbed.runs.route_models import ReworkWafer as ReworkWafer  # noqa: E402
 from testbed.runs.route_models import ScrappedWafer as ScrappedWafer  # noqa: E402
+from testbed.runs.split_models import Split as Split  # noqa: E402
 from testbed.runs.stream_models import Stream as Stream  # noqa: E402
 from testbed.runs.stream_models import StreamBlock as StreamBlock  # noqa: E402

@@ -46,3 +46,7 @@ class HoldQuerySet(OfALotQuerySet):
     def open(self) -> Self:
         """Nobody has decided yet."""
         return self.filter(closed_at=None)
+
+
+class SplitQuerySet(CompanyOwnedQuerySet):
+    company_path = "booking__company"
