@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from testbed.material.models import LotState, SlotMap
 from testbed.people.models import User
@@ -144,3 +145,26 @@ def test_a_held_run_is_decided_on_the_tablet(floor: Floor, sign_in: SignIn) -> N
     text = sign_in(floor.technician).get(f"/floor/runs/{run.pk}/", headers=EN).content.decode()
     assert "What shall happen?" in text
     assert text.count('name="back" value="floor"') >= 2
+
+
+@pytest.mark.django_db
+def test_the_api_looks_into_a_carrier_and_writes_a_note(
+    floor: Floor, api: Callable[[User], APIClient], alice: User
+) -> None:
+    carrier = floor.lot.carrier
+    assert carrier is not None
+    path, technician = f"/api/v1/lots/{floor.lot.code}/slot-map/", api(floor.technician)
+    assert technician.get(path).status_code == 404
+    seen = {"carrier": carrier.code, "marks": "OOOD" + 21 * ".", "counted": 3}
+    answer = technician.post(path, seen, format="json")
+    assert (answer.status_code, answer.json()["differ"]) == (201, [4])
+    assert api(alice).get(path).json()["marks"] == seen["marks"]
+    assert api(alice).post(path, seen, format="json").status_code == 403
+    for bad, status in (({"counted": 4}, 422), ({"marks": "O"}, 400), ({"carrier": "no"}, 404)):
+        assert technician.post(path, seen | bad, format="json").status_code == status
+    technician.post(path, seen | {"marks": "OOOO" + 21 * ".", "counted": 4}, format="json")
+    notes = f"/api/v1/runs/{floor.start('coat').pk}/notes/"
+    written = technician.post(notes, {"text": "thin"}, format="json")
+    assert (written.status_code, written.json()["data"]) == (201, {"text": "thin"})
+    assert technician.post(notes, {"text": ""}, format="json").status_code == 400
+    assert api(alice).post(notes, {"text": "x"}, format="json").status_code == 403
