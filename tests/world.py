@@ -29,7 +29,7 @@ from testbed.booking.models import (
 )
 from testbed.booking.question_models import Question
 from testbed.material.check_in import check_in
-from testbed.material.models import Carrier, Lot
+from testbed.material.models import Carrier, Lot, SlotMap
 from testbed.material.register import register
 from testbed.notices.models import Notice
 from testbed.notices.tell import tell
@@ -322,6 +322,9 @@ def world(alice: User, technician: User, process_engineer: User, cd_sem: Tool) -
     )
     samples = np.linspace(29.0, 31.0, 100, dtype=np.float32)
     keep(step, Done(traces=(TraceBlock("dose", "mJ/cm²", 0.0, 0.1, samples),)))
+    SlotMap.objects.create(
+        lot=lot, carrier=lot.carrier, marks="OOO" + 22 * ".", seen_by=technician
+    )
     RunPhoto.objects.create(
         run=run, sha256=hashlib.sha256(b"a picture").hexdigest(), media_type="image/png", width=1,
         height=1, content=b"a picture", taken_by=technician,

@@ -11,7 +11,7 @@ from rest_framework import generics, serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from testbed.material import clean_api
+from testbed.material import clean_api, slot_map_api
 from testbed.material.check_in import check_in
 from testbed.material.hand_back import hand_back
 from testbed.material.models import SLOTS, Carrier, Lot, Wafer
@@ -144,4 +144,5 @@ urlpatterns = [
     path("lots/<slug:code>/hand-back/", LotHandBack.as_view(), name="api_lot_hand_back"),
     path("carriers/", CarrierList.as_view(), name="api_carriers"),
     *clean_api.urlpatterns,
+    *slot_map_api.urlpatterns,
 ]
