@@ -122,6 +122,7 @@ class World:
         return {
             "operation_rules": self.run.operation.route,
             "rework_wafers": self.lot,
+            "split": self.booking,
             "hold_wafers": self.lot,
             "lot_holds": self.lot,
             "lot_hold": LotHold.objects.first(),

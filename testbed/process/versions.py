@@ -15,6 +15,7 @@ from testbed.people import journal
 from testbed.people.models import User
 from testbed.people.permissions import demand
 from testbed.process.models import Recipe, RecipeState, RecipeVersion
+from testbed.process.vary import settings_of, wrong_ranges
 from testbed.refusals import Refusal
 
 
@@ -146,10 +147,10 @@ def _refuse_unless_runnable(tool_kind: str, body: Mapping[str, Any]) -> None:
             _("This tool is run by hand: it takes no settings from here."),
             status=422,
         )
-    problems = PLANS[tool_kind].program.problems(body)
-    if not problems:
+    problems = PLANS[tool_kind].program.problems(settings_of(body))
+    fields: dict[str, list[Any]] = {} if problems else wrong_ranges(tool_kind, body)
+    if not problems and not fields:
         return
-    fields: dict[str, list[str]] = {}
     korean = get_language() == "ko"
     for problem in problems:
         sentence = problem.sentence_ko if korean else problem.sentence_en

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from testbed.results import measured
+from testbed.results.by_split import groups
 from testbed.results.measured import Quantity
 from testbed.results.point_map import point_map
 from testbed.results.quantity_names import quantity_name
@@ -40,6 +41,7 @@ def run_measured(request: HttpRequest, pk: int) -> HttpResponse:
         "readings": rows,
         "quantities": found,
         "shown": shown,
+        "split_groups": groups(run),
         "map": _map(shown) if shown else "",
     }
     return render(request, "results/measured.html", context)

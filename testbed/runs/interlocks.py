@@ -25,6 +25,9 @@ from testbed.process.versions import is_whole, newest_approved
 from testbed.runs.hold_models import LotHold
 from testbed.runs.models import Run
 from testbed.runs.queue_time import countdowns
+from testbed.runs.split_models import Split
+from testbed.runs.splits import Table, chosen_values, texts_of
+from testbed.runs.splits import check as check_split
 from testbed.runs.way import Way, way_of
 from testbed.tools.models import Clean, E10State, StateSpan, Tool
 
@@ -76,6 +79,12 @@ class Situation:
         """Of the chosen wafers: 1, or 2 and more when they are reworked."""
         return max((self.way.attempt(one, self.operation) for one in self.wafers), default=1)
 
+    @cached_property
+    def split_values(self) -> Table:
+        """What differs from wafer to wafer among the chosen ones (see `testbed.runs.splits`)."""
+        rows = Split.objects.filter(booking=self.booking, operation=self.operation)
+        return chosen_values(rows.first(), [wafer.slot for wafer in self.wafers])
+
     @property
     def tool(self) -> Tool | None:
         """The tool that the run's document stands under."""
@@ -114,6 +123,8 @@ def interlocks(at: Situation) -> list[Interlock]:
     if at.wafers and at.tool is not None:
         checks += [_wafer_ids(at), _contamination(at), _scrap(at), _holds(at), _queue_time(at),
                    _before(at), _once(at), _attempt(at)]  # fmt: skip
+        if at.split_values:
+            checks.append(_split(at))
     return checks
 
 
@@ -389,6 +400,22 @@ def _queue_time(at: Situation) -> Interlock:
         not over,
         _("The wafers in slots %(slots)s have waited longer than the route allows.")
         % {"slots": _slots(over)},
+        PROCESS,
+    )
+
+
+def _split(at: Situation) -> Interlock:
+    """Once more, for another version may have been signed since the table was written."""
+    wrong = {}
+    if at.version is not None:
+        slots = [wafer.slot for wafer in at.wafers]
+        wrong = check_split(at.version, slots, texts_of(at.split_values)).wrong
+    return Interlock(
+        "split",
+        _("Values by wafer within the signed ranges"),
+        not wrong,
+        _("Out of the signed ranges: slots %(slots)s.")
+        % {"slots": ", ".join(str(slot) for slot in sorted({slot for slot, _path in wrong}))},
         PROCESS,
     )
 

@@ -36,6 +36,7 @@ CLOSING = frozenset({"run.completed", "run.stopped", "run.aborted", "run.failed"
 
 SENTENCES: dict[str, StrOrPromise] = {
     "run.queued": _("started the run: %(steps)s steps, %(wafers)s wafers"),
+    "run.split": _("%(wafers)s wafers have values of their own."),
     "sampling.deviated": _(
         "Other wafers than planned (slots %(planned)s): added %(added)s, left out %(left_out)s"
     ),

@@ -17,7 +17,7 @@ from testbed.people.models import User
 from testbed.people.permissions import demand
 from testbed.process.models import Operation, RecipeVersion, Route
 from testbed.refusals import Refusal
-from testbed.runs import doorbell, log
+from testbed.runs import doorbell, log, splits
 from testbed.runs.interlocks import Interlock, Situation, interlocks, unmet
 from testbed.runs.models import Run, RunTool, RunWafer, Step, Traveler
 from testbed.runs.way import sampled
@@ -66,6 +66,8 @@ def _start(actor: User, booking: Booking, operation: Operation, slots: list[int]
         lot=lot.code, booking=booking.pk,
     )  # fmt: skip
     _note_sampling(run, actor)
+    if run.split:
+        log.append(run=run, kind="run.split", actor=actor, wafers=len(run.split), table=run.split)
     doorbell.ring_on_commit(run)
     return run
 
@@ -109,6 +111,7 @@ def _document(at: Situation, tool: Tool, version: RecipeVersion, lot: Lot) -> Ru
         recipe_version=version,
         recipe_sha256=version.sha256,
         attempt=at.attempt,
+        split=at.split_values,
         sampling=sampled(at.way, at.operation, [wafer.slot for wafer in at.wafers]),
         started_by=at.actor,
     )
@@ -135,7 +138,7 @@ def _plan(run: Run, at: Situation, version: RecipeVersion, lot: Lot) -> list[Ste
     orders = [WaferOrder(wafer.slot, wafer.wafer_id) for wafer in at.wafers]
     program = PLANS[version.recipe.tool_kind].program
     try:
-        planned = program.plan(version.body, orders, str(lot.carrier))
+        planned = splits.plan(program, version, orders, str(lot.carrier), run.split)
     except ValueError as error:
         raise Refusal(
             "recipe_not_runnable",

@@ -6,6 +6,7 @@ from testbed.runs import (
     hold_views,
     news_views,
     note_views,
+    split_views,
     views,
     way_views,
 )
@@ -15,6 +16,8 @@ urlpatterns = [
     path("lots/<slug:code>/hold/", hold_views.hold_wafers, name="hold_wafers"),
     path("lot-holds/<int:pk>/decide/", hold_views.decide_lot_hold, name="decide_lot_hold"),
     path("lot-holds/<int:pk>/confirm/", hold_views.confirm_lot_hold, name="confirm_lot_hold"),
+    path("bookings/<int:pk>/split/<int:position>/", split_views.edit_split, name="edit_split"),
+    path("bookings/<int:pk>/split/<int:position>/csv/", split_views.split_csv, name="split_csv"),
     path("lots/<slug:code>/rework/", way_views.rework_wafers, name="rework_wafers"),
     path("lots/<slug:code>/scrap/", way_views.scrap_wafers, name="scrap_wafers"),
     path("runs/", views.runs, name="runs"),

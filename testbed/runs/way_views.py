@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
+from testbed.booking.models import Booking, BookingState
 from testbed.material.models import Lot, SubstrateState, Wafer
 from testbed.people.permissions import demand, may
 from testbed.people.visitor import person
@@ -22,6 +23,7 @@ from testbed.process.models import Operation, Route
 from testbed.refusals import Refusal
 from testbed.runs import rework
 from testbed.runs.queue_time import countdown_rows
+from testbed.runs.ready import bookable_operations
 from testbed.runs.way import Way, way_of
 
 if TYPE_CHECKING:
@@ -64,12 +66,20 @@ def lot_way(request: HttpRequest, code: str) -> HttpResponse:
                 "operation", "again", "closed_by", "proposed_by"
             ).prefetch_related("wafers"),
             "queue_times": countdown_rows(lot.queue_clocks.all(), timezone.now()),
+            "splits": _splits(lot),
             "may_decide": may(request.user, "decide_holds"),
             "may_hold": may(request.user, "hold_wafers"),
             "may_rework": may(request.user, "rework_wafers"),
             "may_scrap": may(request.user, "scrap_wafers"),
         },
     )
+
+
+def _splits(lot: Lot) -> list[tuple[Booking, list[Operation]]]:
+    """Bookings that are not over, with the operations whose values may be set by wafer."""
+    live = [BookingState.PENDING, BookingState.CONFIRMED]
+    rows = lot.bookings.filter(state__in=live, ends_at__gt=timezone.now()).exclude(route=None)
+    return [(one, bookable_operations(one)) for one in rows.order_by("starts_at")]
 
 
 def routes_of(lot: Lot) -> list[Route]:

@@ -22,7 +22,7 @@ def test_a_wafer_is_started_or_sent_back_never_both(
     alice: User, technician: User, process_engineer: User,
     scanner: Tool, track: Tool, cd_sem: Tool,
 ) -> None:  # fmt: skip
-    # Without the lock on the lot both win: the run goes on with a wafer that is to be stripped.
+    # Without the lock on the lot this fails: losers break in the database, or both win.
     monkeypatch.setattr(doorbell, "ring", lambda queue, run_id: None)
     tools = {"scanner": scanner, "track": track, "cd_sem": cd_sem}
     for number, tool in enumerate(tools.values(), start=1):
