@@ -13,7 +13,7 @@ from testbed.refusals import Refusal
 from testbed.tools import states
 from testbed.tools.models import E10State, Tool
 from testbed.web.refusals import RefusalMiddleware
-from testbed.web.sections import SECTIONS
+from testbed.web.sections import SECTIONS, section
 from testbed.web.views import server_error
 
 SignIn = Callable[[User], Client]
@@ -47,6 +47,25 @@ def test_a_section_offers_its_pages_to_those_who_may_see_them(
     desk = text(sign_in(administrator).get("/approvals/"))
     assert 'href="/people/companies/"' in desk
     assert "section-nav" not in text(sign_in(alice).get("/glossary/"))
+
+
+@pytest.mark.parametrize(
+    ("role", "path", "present"),
+    [
+        ("alice", "/bundles/7/", "/bookings/"),
+        ("alice", "/rebookings/7/", "/bookings/"),
+        ("alice", "/services/orders/", "/services/"),
+        ("administrator", "/services/orders/", "/services/orders/"),
+        ("alice", "/glossary/", None),
+    ],
+)
+def test_a_page_stands_in_the_section_that_knows_it_best(
+    role: str, path: str, present: str | None, request: pytest.FixtureRequest
+) -> None:
+    asked = RequestFactory().get(path)
+    asked.user = request.getfixturevalue(role)
+    shown = [part["url"] for part in section(asked) if part["here"]]
+    assert shown == ([present] if present else [])
 
 
 def test_every_page_of_a_section_is_there() -> None:
