@@ -45,7 +45,7 @@ def figures() -> list[Figure]:
 
 
 def _queries(wire: Wire, resource: str) -> Figure:
-    link, bare = Link(resource), _bare(resource)
+    link, bare = Link(resource), bare_session(resource)
     ours, limit = _best(lambda: link.ask(QUERY), lambda: bare.query(QUERY), QUERIES)
     link.close()
     bare.close()
@@ -54,7 +54,7 @@ def _queries(wire: Wire, resource: str) -> Figure:
 
 def _sets(resource: str) -> Figure:
     """A setting with its error check, beside the same two exchanges without any care."""
-    link, bare = Link(resource), _bare(resource)
+    link, bare = Link(resource), bare_session(resource)
 
     def careless() -> None:
         bare.query(f"{SETTING}\n*OPC?")
@@ -99,7 +99,7 @@ def _seconds(call: Callable[[], object], n: int) -> float:
     return (time.perf_counter() - began) / n
 
 
-def _bare(resource: str) -> Any:
+def bare_session(resource: str) -> Any:
     """A session of PyVISA-py's own making."""
     classes = Session._session_classes  # noqa: SLF001  # there is no public way back
     classes[(InterfaceType.tcpip, "SOCKET")] = TCPIPSocketSession
@@ -120,14 +120,15 @@ def _fab() -> Iterator[dict[str, Any]]:
         command = [sys.executable, "-m", "instruments.fab", "--ports-file", str(ports_file)]
         with subprocess.Popen(command, cwd=ROOT) as process:
             try:
-                _wait_for(ports_file, process)
+                wait_for(ports_file, process)
                 scanner: dict[str, Any] = json.loads(ports_file.read_text())["tools"]["SCN-1"]
                 yield scanner
             finally:
                 process.terminate()
 
 
-def _wait_for(ports_file: Path, process: subprocess.Popen[bytes]) -> None:
+def wait_for(ports_file: Path, process: subprocess.Popen[bytes]) -> None:
+    """Until the simulated fab has written where it listens; RuntimeError when it does not."""
     ends = time.monotonic() + START_S
     while not ports_file.exists():
         if process.poll() is not None or time.monotonic() > ends:

@@ -91,7 +91,12 @@ class Recorder:
         ]
         if not rows:
             return
-        with self.fence(), connection.cursor() as cursor, cursor.copy(COPY) as copy:
+        with (
+            self.fence(),
+            connection.cursor() as cursor,
+            connection.wrap_database_errors,
+            cursor.copy(COPY) as copy,
+        ):
             copy.set_types(["int8", "int8", "int4", "bytea"])
             for row in rows:
                 copy.write_row(row)
