@@ -13,10 +13,11 @@ from contextvars import ContextVar
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-import psycopg
 import psycopg.sql
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.models.query import ModelIterable, get_related_populators
+
+from testbed.prepared import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -235,35 +236,3 @@ def _one_insertion(model: type[models.Model], count: int) -> tuple[str, Fields]:
 
 def _stored(field: models.Field[Any, Any], row: models.Model, database: Any) -> Any:
     return field.get_db_prep_save(field.pre_save(row, add=True), database)
-
-
-class _Cursor(psycopg.Cursor[Any]):
-    """Remembers the text of a prepared statement too, for those who log or count queries."""
-
-    def _send_query_prepared(self, name: bytes, pgq: Any, **options: Any) -> None:
-        self._query = pgq
-        super()._send_query_prepared(name, pgq, **options)
-
-
-def run(sql: str, params: Sequence[Any]) -> list[Any]:
-    """All rows of a statement that PostgreSQL keeps prepared, a connection's first run aside.
-
-    Django's own cursor writes the values into the text, so that the server plans it each time.
-    """
-    database: Any = connections[DEFAULT_DB_ALIAS]
-    database.ensure_connection()
-    if database.execute_wrappers or database.queries_logged:
-        return _run_watched(database, sql, params)
-    database.validate_no_broken_transaction()
-    with database.wrap_database_errors:
-        cursor = psycopg.Cursor(database.connection)
-        cursor.execute(sql, params)
-        return cursor.fetchall()
-
-
-def _run_watched(database: Any, sql: str, params: Sequence[Any]) -> list[Any]:
-    """Through Django's wrapper, which counts and logs as for every other statement."""
-    with database._prepare_cursor(_Cursor(database.connection)) as cursor:  # noqa: SLF001
-        cursor.execute(sql, params)
-        found: list[Any] = cursor.fetchall()
-    return found

@@ -9,6 +9,7 @@ from typing import TypeVar
 from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 from django.utils.translation import gettext_lazy as _
 
+from testbed.prepared import begin
 from testbed.refusals import Refusal
 
 Result = TypeVar("Result")
@@ -28,12 +29,44 @@ def constraint_name(error: DatabaseError) -> str:
     return getattr(diagnostics, "constraint_name", None) or ""
 
 
-def in_transaction(work: Callable[[], Result]) -> Result:
+class Undone(Exception):
+    """Raised to undo all of a transaction first, and to say why only then.
+
+    say: makes the exception that is raised instead; it may ask the database.
+    """
+
+    def __init__(self, say: Callable[[], Exception]) -> None:
+        super().__init__()
+        self.say = say
+
+
+def in_transaction(work: Callable[[], Result], *, is_whole: bool = False) -> Result:
     """Run `work` atomically with a lock timeout; deadlocks and lock waits are tried up to 3 times.
 
-    Inside another transaction nothing can be tried again, so `work` then runs once.
+    Inside another transaction nothing can be tried again, so `work` then runs once. is_whole:
+    nothing inside is undone without the rest, so that nothing inside needs a savepoint; whoever
+    fails inside must not be caught, and raises `Undone` to ask the database once more.
     Raises Refusal("busy") when the database stays busy.
     """
+    if _is_part.get() and connection.in_atomic_block:
+        with transaction.atomic(savepoint=False):
+            return work()
+    mark = _is_part.set(is_whole)
+    try:
+        return _tried(work)
+    except Undone as stopped:
+        undone = stopped
+    finally:
+        _is_part.reset(mark)
+    raise undone.say() from undone
+
+
+def is_part() -> bool:
+    """True inside a transaction that is whole: see `in_transaction`."""
+    return _is_part.get() and connection.in_atomic_block
+
+
+def _tried(work: Callable[[], Result]) -> Result:
     if connection.in_atomic_block:
         return _once(work)
     for attempt in range(TRIES):
@@ -54,8 +87,7 @@ def _once(work: Callable[[], Result]) -> Result:
     is_inside = connection.in_atomic_block and _inside.get()
     with transaction.atomic():
         if not is_inside:
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
+            begin(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
         mark = _inside.set(True)
         try:
             return work()
@@ -65,6 +97,7 @@ def _once(work: Callable[[], Result]) -> Result:
 
 # Whether an outer `in_transaction` has set the lock timeout, which lasts as long as it does.
 _inside: ContextVar[bool] = ContextVar("inside a transaction of ours", default=False)
+_is_part: ContextVar[bool] = ContextVar("inside a whole transaction", default=False)
 
 
 def broken_constraint(error: IntegrityError) -> tuple[str, str]:

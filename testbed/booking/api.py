@@ -182,7 +182,7 @@ class Bookings(generics.ListAPIView[Booking]):
             known = read_placed(request.user, booking, asked["target"], asked["supplies"])
             return answered(request, known, 201)
 
-        return idempotency.once(request, work)
+        return idempotency.once(request, work, is_whole=True)
 
 
 class OneBooking(APIView):

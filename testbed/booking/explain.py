@@ -18,7 +18,7 @@ from testbed.booking.hours import KST
 from testbed.booking.rules import FREE, RETICLE_TAKEN, BookingRequest, Broken, check_all, refusing
 from testbed.booking.slots import Slot, nearest
 from testbed.refusals import Refusal
-from testbed.transactions import broken_constraint, in_transaction
+from testbed.transactions import Undone, broken_constraint, in_transaction, is_part
 
 if TYPE_CHECKING:
     from testbed.booking.intervals import Interval
@@ -66,7 +66,11 @@ def claiming(
         if not line.is_overlap(error):
             raise
         broken = [caught_by_the_net(target, error)]
-    raise refusal(broken, nearest(actor=actor, target=target, span=span, without=without))
+
+    def said() -> Refusal:
+        return refusal(broken, nearest(actor=actor, target=target, span=span, without=without))
+
+    raise Undone(said) if is_part() else said()
 
 
 def caught_by_the_net(target: Target, error: IntegrityError) -> Broken:

@@ -19,8 +19,8 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from testbed.booking.models import IdempotencyKey
-from testbed.compiled import run
 from testbed.people.visitor import person
+from testbed.prepared import run
 from testbed.refusals import Refusal
 from testbed.transactions import in_transaction
 
@@ -62,10 +62,11 @@ class _Written(Response):
         return self._text
 
 
-def once(request: Request, work: Callable[[], Response]) -> Response:
+def once(request: Request, work: Callable[[], Response], *, is_whole: bool = False) -> Response:
     """Answer with `work()`, or with what it answered before under the request's key.
 
-    Keys belong to their user alone. Refusal "key_not_valid" (400) for an unusable key,
+    Keys belong to their user alone. is_whole: `work` catches no refusal of a part of its own, so
+    that the parts need no savepoints. Refusal "key_not_valid" (400) for an unusable key,
     "key_reused" (422) for a known key with another body.
     """
     key = request.headers.get(HEADER)
@@ -77,7 +78,7 @@ def once(request: Request, work: Callable[[], Response]) -> Response:
             _("An Idempotency-Key is 1 to 80 visible ASCII characters."),
             status=400,
         )
-    return in_transaction(lambda: _once(request, person(request), key, work))
+    return in_transaction(lambda: _once(request, person(request), key, work), is_whole=is_whole)
 
 
 def _once(request: Request, user: User, key: str, work: Callable[[], Response]) -> Response:
