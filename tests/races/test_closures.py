@@ -65,7 +65,7 @@ def test_booking_while_a_closure_is_confirmed(
     assert len(bookings) + len(refused) == 7
     if isinstance(closure, Outage):
         assert bookings == []
-        assert set(refused) == {"tool_taken"}
+        assert set(refused) == {"closed"}
     else:
         assert closure.code == "bookings_affected"
         assert closure.extra["plan"]["affected"]
