@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from testbed.results.bossung import Unsupported
 from testbed.results.process_window import Estimate, ProcessWindow
-from testbed.results.trace_names import PROCESS_TRACES
+from testbed.results.trace_names import HOUSEKEEPING, PROCESS_TRACES
 from testbed.results.traces import Curve
 from testbed.results.wafer_map import Scale
 from testbed.results.wafer_statistics import WaferStatistics
@@ -208,4 +208,7 @@ TRACE_NAMES: dict[str, Any] = {
 
 def trace_name(key: str) -> str:
     """The curve's name; an unknown key stands for itself."""
+    kind, _underline, number = key.rpartition("_")
+    if kind in HOUSEKEEPING and number.isdecimal():
+        return f"{HOUSEKEEPING[kind]} {number}"
     return str(TRACE_NAMES.get(key, key))

@@ -53,3 +53,14 @@ PROCESS_TRACES: dict[str, Promise] = {
     "spin": _("Drying speed"),
     "humidity": _("Humidity above the wafer"),
 }
+# What every tool samples all the time; the key ends in the sensor's number (cw_temp_1).
+HOUSEKEEPING: dict[str, Promise] = {
+    "cw_temp": _("Temperature of the cooling water"),
+    "cw_flow": _("Flow of the cooling water"),
+    "n2_pres": _("Nitrogen pressure"),
+    "exh_pres": _("Exhaust pressure"),
+    "pump_curr": _("Pump current"),
+    "body_temp": _("Temperature of the frame"),
+    "hum": _("Humidity in the enclosure"),
+    "vib": _("Vibration of the frame"),
+}
