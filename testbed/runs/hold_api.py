@@ -11,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from testbed.people.api_fields import WordsField
 from testbed.people.permissions import demand
 from testbed.people.visitor import person
 from testbed.process.models import Operation
@@ -58,7 +59,7 @@ class HoldSerializer(serializers.ModelSerializer[LotHold]):
 
 class HoldDecisionSerializer(serializers.Serializer[Any]):
     choice = serializers.ChoiceField(choices=Disposition.choices)
-    note = serializers.CharField(max_length=LONGEST_REASON)
+    note = WordsField(max_length=LONGEST_REASON)
     route = serializers.SlugField(max_length=50, required=False, help_text="for a rework")
     operation = serializers.IntegerField(
         min_value=1, max_value=32_767, required=False, help_text="for a rework: its position"

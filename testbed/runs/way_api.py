@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from testbed.material.models import SLOTS, Lot
+from testbed.people.api_fields import WordsField
 from testbed.people.permissions import demand
 from testbed.people.visitor import person
 from testbed.process.models import Operation, Route
@@ -49,7 +50,7 @@ class WafersSerializer(serializers.Serializer[Any]):
         child=serializers.IntegerField(min_value=1, max_value=SLOTS),
         min_length=1, max_length=SLOTS, help_text="slots, 1 to 25",
     )  # fmt: skip
-    reason = serializers.CharField(max_length=LONGEST_REASON)
+    reason = WordsField(max_length=LONGEST_REASON)
 
 
 class NewReworkSerializer(WafersSerializer):
