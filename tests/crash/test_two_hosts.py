@@ -19,7 +19,7 @@ from testbed.tools.models import Area, Tool
 from tests.crash.conftest import FAST, swept_until, until, worker
 from tests.runs.floor import Floor
 
-pytestmark = [pytest.mark.crash, pytest.mark.slow]
+pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.nightly]
 ESTABLISHED = "01"
 
 
