@@ -85,7 +85,7 @@ def house(crash_floor: Floor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     [
         ("begun", "postgres"),
         ("sent", "valkey"),
-        ("finished", "frozen_tool"),
+        pytest.param("finished", "frozen_tool", marks=pytest.mark.nightly),
     ],
 )
 def test_whatever_dies_at_a_boundary_nothing_is_exposed_twice_and_nothing_lost(

@@ -47,7 +47,7 @@ def check_nothing_twice(run: Run, floor: Floor, starts_before: int) -> None:
     assert run.safe_sent_at is not None
 
 
-@pytest.mark.parametrize("point", ["begun", "sent"])
+@pytest.mark.parametrize("point", ["begun", pytest.param("sent", marks=pytest.mark.nightly)])
 def test_killed_in_mid_exposure_the_run_is_held_and_a_person_resolves_it(
     point: str, crash_floor: Floor, tmp_path: Path
 ) -> None:
@@ -71,7 +71,14 @@ def test_killed_in_mid_exposure_the_run_is_held_and_a_person_resolves_it(
     check_nothing_twice(run, crash_floor, before["starts"])
 
 
-@pytest.mark.parametrize("point", ["intended", "finished", "stored"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        "intended",
+        pytest.param("finished", marks=pytest.mark.nightly),
+        pytest.param("stored", marks=pytest.mark.nightly),
+    ],
+)
 def test_killed_where_the_tool_can_tell_the_run_goes_on_by_itself(
     point: str, crash_floor: Floor, tmp_path: Path
 ) -> None:

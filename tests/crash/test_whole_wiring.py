@@ -73,6 +73,7 @@ def test_bells_sweep_and_takeover_work_between_real_processes(
     assert log.verify(run).whole
 
 
+@pytest.mark.nightly
 def test_a_frozen_worker_wakes_up_too_late_to_write(
     crash_floor: Floor, background: None, tmp_path: Path
 ) -> None:
