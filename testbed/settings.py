@@ -230,6 +230,7 @@ SPECTACULAR_SETTINGS = {
         "StepState": "testbed.runs.states.StepState",
         "BookingState": "testbed.booking.models.BookingState",
         "LotState": "testbed.material.models.LotState",
+        "Disposition": "testbed.runs.hold_models.Disposition",
         "RecipeState": "testbed.process.models.RecipeState",
         "E10State": "testbed.tools.models.E10State",
         "CalendarKind": "testbed.booking.models.FeedKind",

@@ -25,18 +25,18 @@ class RangeSerializer(serializers.Serializer[Any]):
     high = serializers.FloatField()
 
 
-class RowSerializer(serializers.Serializer[Any]):
+class SplitRowSerializer(serializers.Serializer[Any]):
     slot = serializers.IntegerField(min_value=1, max_value=SLOTS)
     values = serializers.DictField(child=serializers.FloatField(), help_text="dotted path: value")
 
 
 class SplitSerializer(serializers.Serializer[Any]):
     ranges = serializers.DictField(child=RangeSerializer(), help_text="as signed with the recipe")
-    rows = RowSerializer(many=True)
+    rows = SplitRowSerializer(many=True)
 
 
 class NewSplitSerializer(serializers.Serializer[Any]):
-    rows = serializers.ListField(child=RowSerializer(), max_length=SLOTS)
+    rows = serializers.ListField(child=SplitRowSerializer(), max_length=SLOTS)
 
 
 def _answer(at: At) -> Response:
