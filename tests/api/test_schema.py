@@ -27,7 +27,7 @@ from tests.results.synthetic import matrix
 from tests.world import CD_RECIPE, World
 
 # On top of some thirty cases per operation that schemathesis derives from the limits in the schema.
-EXAMPLES = 8
+EXAMPLES = 5
 # Beside the schema there are rules that JSON Schema cannot say: a cell or a tool, not both; a
 # range that ends after it starts; codes of things that exist. They answer 400, rightly, so
 # `positive_data_acceptance` would call them wrong. That nothing opens without a token is asked

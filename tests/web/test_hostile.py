@@ -21,13 +21,13 @@ from tests.world import World
 
 SignIn = Callable[[User], Client]
 
-# What has broken most pages; and what is tried a third of it a page, all of it in the night.
-WORST = ("", "9" * 5000, "9999-12-31T23:59:59+09:00", "\x00", '{"a": "\\u0000"}')
+# What has broken most pages; and what is tried a part of it a page, all of it in the night.
+WORST = ("9" * 5000, "\x00", '{"a": "\\u0000"}')
 OTHERS = (
-    "abc", "-1", "1e999", "²", "9999-99-99", "tool:\x00", "'\"><script>", "[" * 20_000,
-    '{"\\ud800": NaN}', '{"a": ' + "9" * 5000 + "}",
+    "", "abc", "-1", "1e999", "²", "9999-99-99", "9999-12-31T23:59:59+09:00", "tool:\x00",
+    "'\"><script>", "[" * 20_000, '{"\\ud800": NaN}', '{"a": ' + "9" * 5000 + "}",
 )  # fmt: skip
-TURNS = 3
+TURNS = 4
 FIELDS = (
     "page", "from", "to", "show", "what", "minutes", "first", "last", "at", "zoom", "area",
     "company", "tool", "wafer", "booking", "operation", "slot", "chosen", "phase", "next", "theme",
@@ -45,7 +45,12 @@ QUERIES = (
 
 def hostile(turn: int) -> tuple[str, ...]:
     """The values to try on the page or field number `turn`: together, pages see all of them."""
-    return WORST + (OTHERS if NIGHTLY else OTHERS[turn % TURNS :: TURNS])
+    return WORST + of_turn(OTHERS, turn)
+
+
+def of_turn(values: tuple[str, ...], turn: int) -> tuple[str, ...]:
+    """A part of `values` by day, all of them in the night."""
+    return values if NIGHTLY else values[turn % TURNS :: TURNS]
 
 
 @contextmanager
@@ -90,9 +95,10 @@ def test_no_page_fails_at_hostile_values(
     client = quiet(sign_in(administrator if PAGES[name] is Door.STAFF else alice))
     fields = fields_of(client, address)
     found = []
-    for value in hostile(sorted(PAGES).index(name)):
+    turn = sorted(PAGES).index(name)
+    for value in hostile(turn):
         found += failures(client, address, dict.fromkeys(fields, value))
-    for query in QUERIES:
+    for query in of_turn(QUERIES, turn):
         found += failures(client, f"{address}?{query}", {})
     assert found == []
 
