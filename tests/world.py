@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
+from django.db import transaction
 from django.urls import get_resolver
 from django.utils import timezone
 
@@ -269,6 +272,14 @@ def make_wish(user: User, tool: Tool, held: Booking) -> tuple[Wish, Offer, Watch
         wish=wish, company=wish.company, booking=held, offered_at=now, expires_at=held.starts_at
     )
     return wish, offer, Watch.objects.create(**asked)
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """What happens inside leaves no trace, even where the database refused a statement."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 @pytest.fixture

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote_from_bytes
 
 import pytest
-from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -17,7 +15,7 @@ from django.utils import timezone
 from testbed.people.models import User
 from tests.conftest import NIGHTLY
 from tests.doors import PAGES, Door
-from tests.world import World
+from tests.world import World, undone
 
 SignIn = Callable[[User], Client]
 
@@ -51,14 +49,6 @@ def hostile(turn: int) -> tuple[str, ...]:
 def of_turn(values: tuple[str, ...], turn: int) -> tuple[str, ...]:
     """A part of `values` by day, all of them in the night."""
     return values if NIGHTLY else values[turn % TURNS :: TURNS]
-
-
-@contextmanager
-def undone() -> Iterator[None]:
-    """What happens inside leaves no trace, even where the database refused a statement."""
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
 
 
 def quiet(client: Client) -> Client:
