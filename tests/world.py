@@ -335,7 +335,10 @@ def world(alice: User, technician: User, process_engineer: User, cd_sem: Tool) -
     samples = np.linspace(29.0, 31.0, 100, dtype=np.float32)
     keep(step, Done(traces=(TraceBlock("dose", "mJ/cm²", 0.0, 0.1, samples),)))
     SlotMap.objects.create(
-        lot=lot, carrier=Carrier.objects.get(), marks="OOO" + 22 * ".", seen_by=technician
+        lot=lot,
+        carrier=Carrier.objects.get(code="FOUP-01"),
+        marks="OOO" + 22 * ".",
+        seen_by=technician,
     )
     RunPhoto.objects.create(
         run=run, sha256=hashlib.sha256(b"a picture").hexdigest(), media_type="image/png", width=1,
