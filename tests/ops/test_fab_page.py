@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.test import Client
@@ -35,9 +35,19 @@ def playing() -> Iterator[FabControl]:
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     yield FabControl("127.0.0.1", fab.control.port)
-    loop.call_soon_threadsafe(fab.end)
+    asyncio.run_coroutine_threadsafe(_close(fab), loop).result(timeout=30)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
+    loop.close()
+
+
+async def _close(fab: Fab) -> None:
+    """End every connection: one left pending would fail whichever test runs next."""
+    fab.end()
+    connections = asyncio.all_tasks() - {cast("asyncio.Task[Any]", asyncio.current_task())}
+    for connection in connections:
+        connection.cancel()
+    await asyncio.gather(*connections, return_exceptions=True)
 
 
 @pytest.fixture
