@@ -255,8 +255,10 @@ def children(pid: int) -> set[int]:
 
 def holds_lease(run: Run, pids: set[int]) -> bool:
     """True when one of these (dead) processes holds the lease on the run's tool."""
-    holder = Lease.objects.get(tool=run.tool).holder
-    return holder != "" and int(holder.split(":")[1]) in pids
+    lease = Lease.objects.filter(tool=run.tool).first()
+    if lease is None or lease.holder == "":
+        return False
+    return int(lease.holder.split(":")[1]) in pids
 
 
 def decide(story: Story, floor: Floor, rng: random.Random) -> None:
