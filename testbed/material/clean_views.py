@@ -23,6 +23,7 @@ from testbed.people.permissions import demand, may
 from testbed.people.visitor import person
 from testbed.refusals import Refusal
 from testbed.tools.abilities import DEAREST_WON, save_clean
+from testbed.tools.kinds import kind_choices
 from testbed.tools.models import Clean, ContaminationClass, Tool
 from testbed.tools.stock_forms import NamedForm
 
@@ -53,7 +54,7 @@ class CleanForm(NamedForm):
         super().__init__(*args, **more)
         kinds = Tool.objects.order_by("kind").values_list("kind", flat=True).distinct()
         field: Any = self.fields["tool_kind"]
-        field.choices = [(kind, kind) for kind in kinds]
+        field.choices = kind_choices(kinds)
         if not self.initial and "clean" in kinds:
             field.initial = "clean"
 

@@ -21,6 +21,7 @@ from testbed.people.visitor import person
 from testbed.process import versions
 from testbed.process.models import Recipe, RecipeVersion, Route
 from testbed.refusals import Refusal
+from testbed.tools.kinds import kind_choices
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -34,7 +35,7 @@ class RecipeForm(forms.Form):
     code = forms.SlugField(label=gettext_lazy("Code"), max_length=40)
     title = forms.CharField(label=gettext_lazy("Title"), max_length=80)
     tool_kind = forms.ChoiceField(
-        label=gettext_lazy("Tool"), choices=[(kind, tool.title) for kind, tool in PLANS.items()]
+        label=gettext_lazy("Tool"), choices=kind_choices(PLANS)
     )
 
 
