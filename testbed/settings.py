@@ -112,6 +112,8 @@ SESSION_SETTINGS = {
     "plan_cache_mode": "force_generic_plan",
     # Compiling a plan to machine code takes longer than any of our statements.
     "jit": "off",
+    # So does starting helpers, on cores that are serving others meanwhile.
+    "max_parallel_workers_per_gather": "0",
 }
 DATABASES["default"]["OPTIONS"] = {
     "options": " ".join(f"-c {name}={value}" for name, value in SESSION_SETTINGS.items()),
