@@ -8,9 +8,10 @@ from typing import Any
 
 from testbed.people.models import User
 from testbed.runs.live import STATE_LOOK
-from testbed.runs.models import Run, RunTool
+from testbed.runs.models import QueueClock, Run, RunTool
 from testbed.runs.news import Topic, look, written_cursor
 from testbed.runs.progress import Progress, progress_of
+from testbed.runs.queue_time import countdown_rows
 from testbed.runs.states import RunState
 from testbed.runs.titles import title_of
 from testbed.tools.models import Area, Tool
@@ -61,4 +62,5 @@ def frame(user: User, area: str, now: datetime) -> dict[str, Any]:
     return {
         "area": area, "name": Area(area).label, "after": after, "at": now,
         "tiles": tiles(user, area, now),
+        "queue_times": countdown_rows(QueueClock.objects.visible_to(user).for_bay(area), now),
     }  # fmt: skip

@@ -20,7 +20,8 @@ from testbed.people.visitor import person
 from testbed.refusals import Refusal
 from testbed.runs import bays as bay_pages
 from testbed.runs import jobs
-from testbed.runs.models import Run
+from testbed.runs.models import QueueClock, Run
+from testbed.runs.queue_time import countdown_rows
 from testbed.runs.views import run_page
 from testbed.tools import states
 from testbed.tools.models import Area, Tool
@@ -72,11 +73,18 @@ def floor(request: HttpRequest) -> HttpResponse:
     """My queue: the first job large, with its one next thing; the others below it."""
     demand(request.user, "see_bays")
     user, area = person(request), _area(request)
-    found = jobs.queue(user, timezone.now(), area)
+    now = timezone.now()
+    clocks = QueueClock.objects.visible_to(user)
     return render(
         request,
         "runs/floor.html",
-        {"jobs": found, "area": area, "bays": bay_pages.bays(user), "at": timezone.now()},
+        {
+            "jobs": jobs.queue(user, now, area),
+            "area": area,
+            "bays": bay_pages.bays(user),
+            "at": now,
+            "queue_times": countdown_rows(clocks.for_bay(area) if area else clocks, now),
+        },
     )
 
 

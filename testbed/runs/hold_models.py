@@ -1,5 +1,6 @@
 """What keeps wafers from going on: queue times that run out, and holds that a person closes."""
 
+from datetime import datetime
 from typing import ClassVar
 
 import pgtrigger
@@ -10,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from testbed.material.models import Lot, Wafer
 from testbed.people.models import User
 from testbed.process.models import Operation
-from testbed.runs.querysets import HoldQuerySet, OfALotQuerySet
+from testbed.runs.querysets import HoldQuerySet, QueueClockQuerySet
 
 
 class QueueClock(models.Model):
@@ -27,7 +28,7 @@ class QueueClock(models.Model):
     due_at = models.DateTimeField()
     warned_at = models.DateTimeField(null=True, blank=True)
 
-    objects = OfALotQuerySet.as_manager()
+    objects = QueueClockQuerySet.as_manager()
 
     class Meta:
         ordering = ("due_at", "pk")
@@ -43,6 +44,16 @@ class QueueClock(models.Model):
 
     def __str__(self) -> str:
         return f"{self.lot_id} {self.operation_id} {self.due_at}"
+
+    def left_s(self, now: datetime) -> float:
+        """Seconds until the limit, 0 once it is over."""
+        return max(0.0, (self.due_at - now).total_seconds())
+
+    def tone(self, now: datetime) -> str:
+        """How urgent it is: info, warn (people have been told), bad (over)."""
+        if self.due_at < now:
+            return "bad"
+        return "warn" if self.warn_at <= now else "info"
 
 
 class HoldKind(models.TextChoices):

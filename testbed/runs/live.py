@@ -17,6 +17,7 @@ from testbed.runs.choices import TOOL_SAYS, choices, held_step
 from testbed.runs.models import PausedBy, Run, RunWafer, Step
 from testbed.runs.news import AT_WORK
 from testbed.runs.progress import Progress, progress_of
+from testbed.runs.queue_time import countdown_rows
 from testbed.runs.states import ENDED, RunState, StepState
 from testbed.runs.titles import title_of
 
@@ -107,6 +108,7 @@ def view(run: Run, now: datetime) -> dict[str, Any]:
         "held": _held(run),
         "paused": _paused(run),
         "tools": run.tools(),
+        "queue_times": countdown_rows(run.traveler.lot.queue_clocks.all(), now),
     }
 
 

@@ -17,11 +17,11 @@ from weakref import WeakKeyDictionary
 import structlog
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from testbed.booking.news_views import let_go
-from testbed.runs.models import Run, RunEvent, Step
+from testbed.runs.models import QueueClock, Run, RunEvent, Step
 from testbed.runs.states import RunState, StepState
 from testbed.tools.models import Tool
 
@@ -35,6 +35,8 @@ MOST_OF_ONE = 8
 REMEMBERED = timedelta(minutes=10)
 # Events that one look brings to one page; the rest follow with the next.
 AT_ONCE = 100
+# Below this a queue time is shown with its seconds.
+NEAR_S = 600.0
 AT_WORK = (RunState.SETTING_UP, RunState.RUNNING)
 CURSOR = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}(-[0-9]{1,12}\.[0-9]{1,9}){0,199}")
 
@@ -84,20 +86,22 @@ def written_cursor(cursor: dict[int, int], topic: Topic) -> str:
 
 
 def look(topics: Iterable[Topic]) -> dict[Topic, Sight]:
-    """What is to be seen now of each topic: four statements, however many wait."""
+    """What is to be seen now of each topic: five statements, however many wait."""
     wanted = set(topics)
     areas = {topic.area for topic in wanted if topic.area}
     ids = {topic.run_id for topic in wanted if topic.run_id}
     runs = {run.pk: run for run in _runs(ids, areas)}
     steps = _steps(runs)
     tools = _tools(areas)
-    return {topic: _sight(topic, runs, steps, tools) for topic in wanted}
+    clocks = _clocks(runs.values(), tools)
+    return {topic: _sight(topic, runs, steps, tools, clocks) for topic in wanted}
 
 
 def _runs(ids: set[int], areas: set[str]) -> list[Any]:
     lately = Q(ended_at=None) | Q(ended_at__gt=timezone.now() - REMEMBERED)
     rows = Run.objects.filter(Q(pk__in=ids) | Q(run_tools__tool__area__in=areas) & lately)
     shown = rows.only("pk", "event_count", "changed_at", "state", "tool_id").distinct()
+    shown = shown.annotate(lot_id=F("traveler__lot"))
     return list(shown.order_by("pk").prefetch_related("run_tools__tool"))
 
 
@@ -112,20 +116,55 @@ def _tools(areas: set[str]) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {area: [] for area in areas}
     if areas:
         rows = Tool.objects.filter(area__in=areas).with_state().order_by("pk")
-        shown = ("pk", "state", "state_since", "emergency_stop_at")
+        shown = ("kind", "state", "state_since", "emergency_stop_at")
         for area, *words in rows.values_list("area", *shown):
             found[area].append(tuple(words))
     return found
 
 
+class Clock(NamedTuple):
+    """A queue time as the pages show it: drawn anew each minute, near its end every 10 s."""
+
+    lot_id: int
+    tool_kind: str
+    words: tuple[object, ...]
+
+
+def _clocks(runs: Iterable[Any], tools: dict[str, list[Any]]) -> list[Clock]:
+    """Of the lots that are shown, and of those that wait for a tool of a bay that is."""
+    kinds = {kind for rows in tools.values() for kind, *_words in rows}
+    rows = QueueClock.objects.filter(
+        Q(lot__in={run.lot_id for run in runs}) | Q(operation__tool_kind__in=kinds)
+    )
+    now = timezone.now()
+    return [
+        Clock(row.lot_id, row.operation.tool_kind, _of_clock(row, now))
+        for row in rows.select_related("operation").order_by("pk")
+    ]
+
+
+def _of_clock(row: QueueClock, now: datetime) -> tuple[object, ...]:
+    left = row.left_s(now)
+    drawn = left // (60 if left > NEAR_S else 10)
+    return row.pk, row.due_at, row.slots, row.tone(now), drawn
+
+
 def _sight(
-    topic: Topic, runs: dict[int, Any], steps: dict[int, str], tools: dict[str, list[Any]]
+    topic: Topic,
+    runs: dict[int, Any],
+    steps: dict[int, str],
+    tools: dict[str, list[Any]],
+    clocks: Iterable[Clock],
 ) -> Sight:
     mine = [run for run in runs.values() if _belongs(run, topic)]
     shown = [(run.pk, run.event_count, run.state, steps.get(run.pk)) for run in mine]
     at = [run.changed_at for run in mine if run.state in AT_WORK] if topic.run_id else []
     counts = {run.pk: run.event_count for run in mine}
-    return Sight(counts, repr((shown, tools.get(topic.area))), min(at, default=None))
+    here = tools.get(topic.area, [])
+    kinds = {kind for kind, *_words in here}
+    lots = {run.lot_id for run in mine} if topic.run_id else set()
+    waits = [one.words for one in clocks if one.lot_id in lots or one.tool_kind in kinds]
+    return Sight(counts, repr((shown, here, waits)), min(at, default=None))
 
 
 def _belongs(run: Any, topic: Topic) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from testbed.people.querysets import CompanyOwnedQuerySet
+from testbed.tools.models import Tool
 
 
 class TravelerQuerySet(CompanyOwnedQuerySet):
@@ -36,6 +37,13 @@ class DataQuerySet(CompanyOwnedQuerySet):
 
 class OfALotQuerySet(CompanyOwnedQuerySet):
     company_path = "lot__company"
+
+
+class QueueClockQuerySet(OfALotQuerySet):
+    def for_bay(self, area: str) -> Self:
+        """Wafers that wait for an operation which a tool of the bay does."""
+        kinds = Tool.objects.filter(area=area).values("kind")
+        return self.filter(operation__tool_kind__in=kinds)
 
 
 class WaferDecisionQuerySet(CompanyOwnedQuerySet):

@@ -112,11 +112,7 @@ def _released(lot: Lot, operation: Operation) -> dict[int, datetime]:
 def countdown_rows(clocks: models.QuerySet[QueueClock], now: datetime) -> list[dict[str, Any]]:
     """What `runs/queue_times.html` shows: each clock with the seconds left and how urgent it is."""
     return [
-        {
-            "clock": clock,
-            "left_s": max(0.0, (clock.due_at - now).total_seconds()),
-            "tone": "bad" if clock.due_at < now else "warn" if clock.warn_at <= now else "info",
-        }
+        {"clock": clock, "left_s": clock.left_s(now), "tone": clock.tone(now)}
         for clock in clocks.select_related("lot", "operation").order_by("due_at")
     ]
 

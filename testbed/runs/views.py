@@ -99,9 +99,15 @@ def _start_page(
             "unmet": unmet(checks),
             "slots": [(slot, wafers.get(slot), slot in slots) for slot in range(1, 26)],
             "chosen": len(slots),
+            "queue_times": _queue_times(booking),
         },
         status=409 if request.method == "POST" else 200,
     )
+
+
+def _queue_times(booking: Booking) -> list[dict[str, Any]]:
+    clocks = QueueClock.objects.filter(lot=booking.lot_id)
+    return countdown_rows(clocks, timezone.now())
 
 
 def _number(text: str) -> int:

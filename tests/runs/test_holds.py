@@ -15,10 +15,11 @@ from testbed.notices.models import Notice
 from testbed.people.models import User
 from testbed.process.models import Operation
 from testbed.refusals import Refusal
-from testbed.runs import holds, queue_time
+from testbed.runs import holds, news, queue_time
 from testbed.runs.hold_models import HoldKind, LotHold, QueueClock
 from testbed.runs.holds import Decision
 from testbed.runs.models import Run
+from testbed.runs.news import Topic
 from testbed.runs.route_models import Rework, ScrappedWafer
 from tests.runs.floor import Floor
 from tests.runs.test_interlocks import open_ones, passed
@@ -34,6 +35,14 @@ def coated_at(floor: Floor) -> datetime:
     ended = timezone.now()
     Run.objects.filter(pk=passed(floor, "coat").pk).update(ended_at=ended)
     return ended
+
+
+def leave(now: datetime, left_s: float, *, warned: bool) -> datetime:
+    """The one clock with so many seconds left; when it is over."""
+    due = now + timedelta(seconds=left_s)
+    warn = min(now, due) if warned else due
+    QueueClock.objects.update(began_at=now - timedelta(hours=9), warn_at=warn, due_at=due)
+    return due
 
 
 def look(at: datetime, minutes: float) -> int:
@@ -136,6 +145,48 @@ def test_a_quality_hold_takes_two_people(
     assert open_ones(floor, "coat", (3,)) == set()
     with pytest.raises(Exception, match="Cannot"), transaction.atomic():
         LotHold.objects.filter(pk=hold.pk).update(note="changed")
+
+
+def test_the_countdown_stands_wherever_a_person_looks_at_the_lot(
+    floor: Floor, coated_at: datetime, sign_in: Callable[[User], Client], technician: User
+) -> None:
+    run = floor.start("coat", (3,))
+    now = timezone.now()
+    look(now, 0)
+    client, english = sign_in(technician), {"accept-language": "en"}
+    start = f"/runs/start/?booking={floor.bookings['scanner'].pk}&operation=2"
+    shown = (f"/runs/{run.pk}/", f"/runs/{run.pk}/live/", f"/floor/runs/{run.pk}/",
+             "/bays/litho/", "/bays/litho/tiles/", "/floor/", "/floor/?area=litho",
+             start)  # fmt: skip
+    for left_s, warned, word in (
+        (1700, False, "min left"),
+        (400, True, "start soon"),
+        (-1, True, "over"),
+    ):
+        leave(now, left_s, warned=warned)
+        for address in shown if left_s < 0 else shown[1:2]:
+            text = client.get(address, headers=english).content.decode()
+            assert word in text[text.index("Queue times") :], (address, word)
+    for address in ("/bays/metrology/", "/floor/?area=metrology"):
+        assert "Queue times" not in client.get(address, headers=english).content.decode()
+
+
+def test_open_pages_hear_of_a_queue_time_that_runs_out(floor: Floor, coated_at: datetime) -> None:
+    run = floor.start("coat", (3,))
+    topics = [Topic(run_id=run.pk), Topic(area="litho"), Topic(area="metrology")]
+
+    def stamps(left_s: float) -> list[str]:
+        due = leave(timezone.now(), left_s, warned=False)
+        # What moves with the clock itself is not what is looked for here.
+        seen = news.look(topics)
+        return [seen[topic].stamp.replace(repr(due), "") for topic in topics]
+
+    look(coated_at, 1)
+    far, near, over = stamps(1230), stamps(1150), stamps(-1)
+    by_topic = list(zip(far, near, over, strict=True))
+    assert [len(set(one)) for one in by_topic] == [3, 3, 1]
+    assert stamps(1231) == stamps(1229)
+    assert stamps(425) != stamps(415)
 
 
 def test_page_and_api_show_the_countdown_and_decide(
