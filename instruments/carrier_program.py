@@ -23,6 +23,7 @@ from instruments.jobs import (
     WaferOrder,
 )
 from instruments.recipe_fields import RecipeField, field_problems, fields_schema, filled
+from instruments.trace_reading import all_traces
 
 SHORTEST_POLL_S = 0.02
 LONGEST_POLL_S = 1.0
@@ -39,15 +40,17 @@ class CarrierProgram:
     process_after_unknown: ClassVar[AfterUnknown] = "ask_tool"
     is_process: ClassVar[bool] = True
     reads_traces: ClassVar[bool] = True
+    recipe: ClassVar[tuple[RecipeField, ...]] = ()
 
     # ------------------------------------------------------------------ what a tool adds
     def fields(self, recipe: Mapping[str, Any]) -> tuple[RecipeField, ...]:
-        """The fields of this recipe; may depend on its kind."""
-        return ()
+        """The fields of this recipe: `recipe` of the class, unless they depend on its kind."""
+        return self.recipe
 
     def settings(self, recipe: Mapping[str, Any]) -> Settings:
-        """Attribute of the driver and value, in the order they are set."""
-        return []
+        """Attribute of the driver and value, in the order they are set: that of the fields."""
+        value = self.values(recipe)
+        return [(one.entry.name, value[one.path]) for one in self.fields(recipe)]
 
     def further_problems(self, recipe: Mapping[str, Any]) -> list[RecipeProblem]:
         """Problems between fields; called only when each field is right by itself."""
@@ -58,8 +61,8 @@ class CarrierProgram:
         return Done()
 
     def traces(self, tool: ScpiTool, order: StepOrder, handle: str) -> Done:
-        """The curves of a wafer's last job."""
-        return Done()
+        """The curves of a wafer's last job: all that the driver's table has."""
+        return Done(traces=all_traces(tool, handle))
 
     # ------------------------------------------------------------------ recipe
     def problems(self, recipe: Mapping[str, Any]) -> list[RecipeProblem]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.carrier_program import CarrierProgram, Settings
+from instruments.carrier_program import CarrierProgram
 from instruments.driver import ScpiTool, checked_name
 from instruments.errors import Garbled
 from instruments.jobs import AfterUnknown, Done, StepOrder
-from instruments.recipe_fields import RecipeField
 
 
 class SiteTool(ScpiTool):
@@ -26,6 +24,9 @@ class SiteTool(ScpiTool):
         if len(raw) % self.columns:
             self.link.distrust()
             raise Garbled(f"{len(raw)} numbers are no whole number of places")
+        if not np.isfinite(raw).all():
+            self.link.distrust()
+            raise Garbled("the table of places has values that are no numbers")
         return np.asarray(raw, dtype=np.float64).reshape(-1, self.columns)
 
 
@@ -37,16 +38,6 @@ class SiteProgram(CarrierProgram):
     process_after_unknown: ClassVar[AfterUnknown] = "repeat"
     is_process: ClassVar[bool] = False
     reads_traces: ClassVar[bool] = False
-    recipe: ClassVar[tuple[RecipeField, ...]] = ()
-
-    def fields(self, recipe: Mapping[str, Any]) -> tuple[RecipeField, ...]:
-        """The same for every recipe."""
-        return self.recipe
-
-    def settings(self, recipe: Mapping[str, Any]) -> Settings:
-        """Every field is one setting, in the order of the fields."""
-        value = self.values(recipe)
-        return [(one.entry.name, value[one.path]) for one in self.recipe]
 
     def finished(self, tool: ScpiTool, order: StepOrder, handle: str) -> Done:
         """The table of the job, put into words by `found`."""

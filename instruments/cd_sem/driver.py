@@ -5,20 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from instruments.driver import (
-    RECIPE,
-    Choice,
-    Identity,
-    Ramp,
-    Reading,
-    ScpiTool,
-    Setting,
-    Trace,
-    checked_name,
-)
-from instruments.errors import Garbled
-
-SITE_COLUMNS = 9
+from instruments.driver import RECIPE, Choice, Identity, Ramp, Reading, Setting, Trace
+from instruments.site_tool import SiteTool
 
 
 @dataclass(frozen=True)
@@ -36,10 +24,11 @@ class Site:
     edge_slope: float
 
 
-class CdSem(ScpiTool):
+class CdSem(SiteTool):
     """CD-SEM: measures line widths on the developed fields of a wafer."""
 
     identity: ClassVar[Identity] = Identity(r"SIMFAB,CDSEM-")
+    columns: ClassVar[int] = 9
 
     target = Setting(
         "MEAS:TARG", unit="nm", low=10, high=500, kind=RECIPE, verify=1e-3,
@@ -65,15 +54,12 @@ class CdSem(ScpiTool):
 
     def sites(self, handle: str) -> tuple[Site, ...]:
         """What the job `handle` measured, in the order of measurement."""
-        raw = self.link.block(f'DATA:SITE? "{checked_name(handle)}"')
-        if len(raw) % SITE_COLUMNS:
-            self.link.distrust()
-            raise Garbled(f"{len(raw)} numbers are no whole number of sites")
-        return tuple(_site(*(float(v) for v in row)) for row in raw.reshape(-1, SITE_COLUMNS))
+        return tuple(site_of(*map(float, row)) for row in self.rows(handle))
 
 
-def _site(
+def site_of(
     column: float, row: float, x: float, y: float,
     cd: float, lwr: float, passes: float, resolved: float, slope: float,
 ) -> Site:  # fmt: skip
+    """One row of the tool's table."""
     return Site(int(column), int(row), x, y, cd, lwr, int(passes), resolved == 1.0, slope)

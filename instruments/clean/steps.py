@@ -6,28 +6,13 @@ Recipe: `chemistry` (sc1, spm, dhf, rca), `time_s`, `bath_c`, `megasonic_w`, `ri
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from instruments.carrier_program import CarrierProgram, Settings
+from instruments.carrier_program import CarrierProgram
 from instruments.clean.driver import CHEMISTRIES, Clean
 from instruments.driver import ScpiTool
 from instruments.jobs import Done, ReadingValue, StepOrder
 from instruments.recipe_fields import RecipeField
-from instruments.trace_reading import all_traces
-
-_FIELDS = (
-    RecipeField(
-        "chemistry", Clean.chemistry, "Chemistry", "세정액", None,
-        {word.lower(): word for word in CHEMISTRIES},
-    ),
-    RecipeField("time_s", Clean.time, "Time in the chemistry", "세정 시간", 300.0),
-    RecipeField("bath_c", Clean.bath_temperature, "Bath temperature", "세정액 온도", 65.0),
-    RecipeField("megasonic_w", Clean.megasonic, "Megasonic power", "메가소닉 출력", 600.0),
-    RecipeField("rinse_s", Clean.rinse_time, "Rinsing time", "헹굼 시간", 120.0),
-    RecipeField("dry_rpm", Clean.dry_spin, "Drying speed", "건조 회전수", 1500.0),
-    RecipeField("dry_s", Clean.dry_time, "Drying time", "건조 시간", 45.0),
-)  # fmt: skip
 
 
 class CleanProgram(CarrierProgram):
@@ -35,15 +20,18 @@ class CleanProgram(CarrierProgram):
 
     process_kind: ClassVar[str] = "clean"
     process_title: ClassVar[str] = "Clean"
-
-    def fields(self, recipe: Mapping[str, Any]) -> tuple[RecipeField, ...]:
-        """The same for every recipe."""
-        return _FIELDS
-
-    def settings(self, recipe: Mapping[str, Any]) -> Settings:
-        """Every field is one setting."""
-        value = self.values(recipe)
-        return [(one.entry.name, value[one.path]) for one in _FIELDS]
+    recipe: ClassVar[tuple[RecipeField, ...]] = (
+        RecipeField(
+            "chemistry", Clean.chemistry, "Chemistry", "세정액", None,
+            {word.lower(): word for word in CHEMISTRIES},
+        ),
+        RecipeField("time_s", Clean.time, "Time in the chemistry", "세정 시간", 300.0),
+        RecipeField("bath_c", Clean.bath_temperature, "Bath temperature", "세정액 온도", 65.0),
+        RecipeField("megasonic_w", Clean.megasonic, "Megasonic power", "메가소닉 출력", 600.0),
+        RecipeField("rinse_s", Clean.rinse_time, "Rinsing time", "헹굼 시간", 120.0),
+        RecipeField("dry_rpm", Clean.dry_spin, "Drying speed", "건조 회전수", 1500.0),
+        RecipeField("dry_s", Clean.dry_time, "Drying time", "건조 시간", 45.0),
+    )  # fmt: skip
 
     def finished(self, tool: ScpiTool, order: StepOrder, handle: str) -> Done:
         """How pure the last rinse was, and whether the clean certifies the FEOL class."""
@@ -56,10 +44,6 @@ class CleanProgram(CarrierProgram):
                 ReadingValue("certified_feol", float(is_certified), ""),
             )
         )
-
-    def traces(self, tool: ScpiTool, order: StepOrder, handle: str) -> Done:
-        """All six channels."""
-        return Done(traces=all_traces(tool, handle))
 
 
 PROGRAM = CleanProgram()

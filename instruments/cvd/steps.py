@@ -6,26 +6,13 @@ Recipe: `film` (oxide, nitride, poly), `time_s`, `temperature_c`, `pressure_torr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from instruments.carrier_program import CarrierProgram, Settings
+from instruments.carrier_program import CarrierProgram
 from instruments.cvd.driver import FILMS, Cvd
 from instruments.driver import ScpiTool
 from instruments.jobs import Done, ReadingValue, StepOrder
 from instruments.recipe_fields import RecipeField
-from instruments.trace_reading import all_traces
-
-_FIELDS = (
-    RecipeField(
-        "film", Cvd.film, "Film", "증착할 막", None, {word.lower(): word for word in FILMS}
-    ),
-    RecipeField("time_s", Cvd.time, "Deposition time", "증착 시간"),
-    RecipeField("temperature_c", Cvd.temperature, "Temperature", "온도", 400.0),
-    RecipeField("pressure_torr", Cvd.pressure, "Pressure", "압력", 3.0),
-    RecipeField("precursor_sccm", Cvd.precursor, "Precursor flow", "전구체 유량", 120.0),
-    RecipeField("carrier_sccm", Cvd.carrier_gas, "Carrier gas flow", "운반 기체 유량", 1500.0),
-)
 
 
 class CvdProgram(CarrierProgram):
@@ -33,25 +20,22 @@ class CvdProgram(CarrierProgram):
 
     process_kind: ClassVar[str] = "deposit"
     process_title: ClassVar[str] = "Deposit on"
-
-    def fields(self, recipe: Mapping[str, Any]) -> tuple[RecipeField, ...]:
-        """The same for every recipe."""
-        return _FIELDS
-
-    def settings(self, recipe: Mapping[str, Any]) -> Settings:
-        """Every field is one setting."""
-        value = self.values(recipe)
-        return [(one.entry.name, value[one.path]) for one in _FIELDS]
+    recipe: ClassVar[tuple[RecipeField, ...]] = (
+        RecipeField(
+            "film", Cvd.film, "Film", "증착할 막", None, {word.lower(): word for word in FILMS}
+        ),
+        RecipeField("time_s", Cvd.time, "Deposition time", "증착 시간"),
+        RecipeField("temperature_c", Cvd.temperature, "Temperature", "온도", 400.0),
+        RecipeField("pressure_torr", Cvd.pressure, "Pressure", "압력", 3.0),
+        RecipeField("precursor_sccm", Cvd.precursor, "Precursor flow", "전구체 유량", 120.0),
+        RecipeField("carrier_sccm", Cvd.carrier_gas, "Carrier gas flow", "운반 기체 유량", 1500.0),
+    )  # fmt: skip
 
     def finished(self, tool: ScpiTool, order: StepOrder, handle: str) -> Done:
         """The mean film by the chamber's own gauge."""
         if not isinstance(tool, Cvd):
             raise TypeError(f"{type(tool).__name__} is no CVD")
         return Done((ReadingValue("film_thickness", tool.thickness(handle), "nm"),))
-
-    def traces(self, tool: ScpiTool, order: StepOrder, handle: str) -> Done:
-        """All six channels."""
-        return Done(traces=all_traces(tool, handle))
 
 
 PROGRAM = CvdProgram()

@@ -13,13 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.film.driver import Film
-from instruments.jobs import Done, Quality, ReadingValue, SiteValue, TraceBlock
+from instruments.jobs import Done, Quality, ReadingValue, SiteValue
 from instruments.recipe_fields import RecipeField
 from instruments.site_tool import SiteProgram, SiteTool
+from instruments.trace_reading import traces_of
 
 LAYERS = {"top": "TOP", "resist": "RES"}
 SITES = {"1": "S1", "9": "S9", "25": "S25", "49": "S49"}
 GOOD_FIT = 0.90
+SPECTRUM = (("spectrum", "SPEC", "%"),)
+FIRST_NM = 400.0
+"""Wavelength of a spectrum's first sample."""
 
 
 class FilmProgram(SiteProgram):
@@ -42,7 +46,8 @@ class FilmProgram(SiteProgram):
         if len(good):
             readings += _uniformity(good)
         values = tuple(value for row in rows for value in _values(*map(float, row)))
-        return Done(tuple(readings), values, _spectrum(tool, handle) if len(rows) else ())
+        spectrum = traces_of(tool, handle, SPECTRUM, FIRST_NM) if len(rows) else ()
+        return Done(tuple(readings), values, spectrum)
 
 
 def _uniformity(nm: NDArray[np.float64]) -> list[ReadingValue]:
@@ -66,12 +71,6 @@ def _values(
         SiteValue("thickness", thickness, "nm", *at, quality),
         SiteValue("goodness_of_fit", fit, "", *at, "GOOD"),
     )
-
-
-def _spectrum(tool: SiteTool, handle: str) -> tuple[TraceBlock, ...]:
-    step = tool.number(f'TRAC:DT? "{handle}",SPEC')
-    samples = tool.link.block(f'TRAC:DATA? "{handle}",SPEC')
-    return (TraceBlock("spectrum", "%", 400.0, step, samples),)
 
 
 PROGRAM = FilmProgram()

@@ -12,10 +12,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.jobs import Done, ReadingValue, RecipeProblem, SiteValue, TraceBlock
+from instruments.jobs import Done, ReadingValue, RecipeProblem, SiteValue
 from instruments.prober.driver import Prober
 from instruments.recipe_fields import RecipeField
 from instruments.site_tool import SiteProgram, SiteTool
+from instruments.trace_reading import traces_of
 
 DEVICES = {"diode": "DIOD", "resistor": "RES"}
 DIES = {"full": "FULL", "half": "HALF", "centre": "CENT"}
@@ -55,7 +56,7 @@ class ProberProgram(SiteProgram):
 
     def found(self, tool: SiteTool, rows: NDArray[np.float64], handle: str) -> Done:
         """Current at both ends and the resistance of each die, and the curves."""
-        curves = _curves(tool, handle) if len(rows) else ()
+        curves = traces_of(tool, handle, CHANNELS) if len(rows) else ()
         limited = rows[:, 7] > 0
         readings = [
             ReadingValue("dies", float(len(rows)), ""),
@@ -70,19 +71,6 @@ class ProberProgram(SiteProgram):
             for value in _values(row, float(each))
         )
         return Done(tuple(readings), sites, curves)
-
-
-def _curves(tool: SiteTool, handle: str) -> tuple[TraceBlock, ...]:
-    return tuple(
-        TraceBlock(
-            key,
-            unit,
-            0.0,
-            tool.number(f'TRAC:DT? "{handle}",{channel}'),
-            tool.link.block(f'TRAC:DATA? "{handle}",{channel}'),
-        )
-        for key, channel, unit in CHANNELS
-    )
 
 
 def _resistances(dies: int, *curves: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from instruments.carrier_program import CarrierProgram, Settings
 from instruments.driver import ScpiTool
-from instruments.jobs import Done, ReadingValue, RecipeProblem, SiteValue, StepOrder, TraceBlock
+from instruments.jobs import Done, ReadingValue, RecipeProblem, SiteValue, StepOrder
 from instruments.recipe_fields import RecipeField, fields_schema, value_at
 from instruments.scanner.driver import (
     COLUMNS,
@@ -23,6 +23,7 @@ from instruments.scanner.driver import (
     ROWS,
     Scanner,
 )
+from instruments.trace_reading import traces_of
 
 FIELD_W_MM, FIELD_H_MM, FULL_RADIUS_MM = 26.0, 33.0, 147.0
 MODES = {"annular": "ANN", "dipole": "DIP", "conventional": "CONV"}
@@ -124,16 +125,7 @@ class ScannerProgram(CarrierProgram):
 
     def traces(self, tool: ScpiTool, order: StepOrder, handle: str) -> Done:
         """Dose, focus error and stage error, and what each field was set to."""
-        blocks = tuple(
-            TraceBlock(
-                key,
-                unit,
-                0.0,
-                tool.number(f'TRAC:DT? "{handle}",{channel}'),
-                tool.link.block(f'TRAC:DATA? "{handle}",{channel}'),
-            )
-            for key, channel, unit in CHANNELS
-        )
+        blocks = traces_of(tool, handle, CHANNELS)
         error = blocks[1].samples
         readings = (
             ReadingValue("dose_mean", float(blocks[0].samples.mean()), "mJ/cm²"),

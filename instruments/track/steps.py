@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from instruments.carrier_program import CarrierProgram, Settings
+from instruments.carrier_program import CarrierProgram
 from instruments.driver import ScpiTool
-from instruments.jobs import Done, ReadingValue, StepOrder, TraceBlock
+from instruments.jobs import Done, ReadingValue, StepOrder
 from instruments.recipe_fields import RecipeField, fields_schema
+from instruments.trace_reading import traces_of
 from instruments.track.driver import Track
 
 OPERATIONS = {"coat": "COAT", "develop": "DEV"}
@@ -56,11 +57,6 @@ class TrackProgram(CarrierProgram):
             kinds.append(kind)
         return {"$schema": "https://json-schema.org/draft/2020-12/schema", "oneOf": kinds}
 
-    def settings(self, recipe: Mapping[str, Any]) -> Settings:
-        """Every field is one setting."""
-        value = self.values(recipe)
-        return [(one.entry.name, value[one.path]) for one in self.fields(recipe)]
-
     def finished(self, tool: ScpiTool, order: StepOrder, handle: str) -> Done:
         """The thickness after a coat; after a development how long the wafer had waited."""
         if order.params["recipe"]["operation"] != "coat":
@@ -76,17 +72,7 @@ class TrackProgram(CarrierProgram):
             ("plate_temperature" if coats else "peb_temperature", "TEMP", "°C"),
             ("spin_speed" if coats else "develop_speed", "SPIN", "rpm"),
         )
-        blocks = tuple(
-            TraceBlock(
-                key,
-                unit,
-                0.0,
-                tool.number(f'TRAC:DT? "{handle}",{channel}'),
-                tool.link.block(f'TRAC:DATA? "{handle}",{channel}'),
-            )
-            for key, channel, unit in channels
-        )
-        return Done(traces=blocks)
+        return Done(traces=traces_of(tool, handle, channels))
 
 
 PROGRAM = TrackProgram()

@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.fab.models.base import (
-    Handler,
-    Job,
-    Name,
-    Number,
-    Refuse,
-    ToolModel,
-    Word,
-    block,
-)
-from instruments.fab.models.litho import COLUMNS, ROWS, Field, field_centre
-from instruments.fab.world import Line, Wafer
+from instruments.fab.models.base import Handler, Job, Name, Number, Refuse, Word
+from instruments.fab.models.litho import COLUMNS, ROWS, field_centre
+from instruments.fab.models.metrology import MeasuringModel
+from instruments.fab.world import Wafer
 
-ALIGN_S = 8.0
 SITE_S = 1.2
 REPEATABILITY_NM = 0.12
 SHRINK_NM = 0.30
 LARGEST_STEP_V = 200.0
-SITE_COLUMNS = 9
 
 
-class CdSemModel(ToolModel):
+class CdSemModel(MeasuringModel):
     """Measures line widths, with noise, and shrinks what it looks at."""
 
     model: ClassVar[str] = "CDSEM-300"
+    columns: ClassVar[int] = 9
     channels: ClassVar[tuple[str, ...]] = ("PROF",)
     settings_table: ClassVar[dict[str, Number | Word | Name]] = {
         "MEAS:TARG": Number(10, 500, 40),
@@ -44,11 +35,10 @@ class CdSemModel(ToolModel):
 
     def own_handlers(self) -> dict[str, Handler]:
         """Readings and results of the manual."""
-        return {
+        return super().own_handlers() | {
             "BEAM:STAT?": lambda _: "ON" if self.beam_on else "OFF",
             "BEAM:CURR?": lambda _: f"{8.0 * self.beam_on + 0.01 * self.rng.normal():.4f}",
             "CHAM:PRES?": lambda _: f"{2.1e-5 * (1 + 0.02 * self.rng.normal()):.4e}",
-            "DATA:SITE?": self._sites,
         }
 
     def check_setting(self, head: str, value: float | str) -> None:
@@ -63,57 +53,48 @@ class CdSemModel(ToolModel):
         if wafer.state() not in ("developed", "etched"):
             raise Refuse(-221, f"Settings conflict; wafer {wafer.wafer_id} is {wafer.state()}")
 
-    def _plan(self, wafer: Wafer) -> list[Field]:
+    def places(self, wafer: Wafer) -> list[Any]:
+        """The fields with a pattern, row by row from the bottom, or the centre alone."""
         if self.settings["MEAS:FIEL"] == "CENT":
             centre = (COLUMNS // 2, ROWS // 2)
             return [centre] if centre in wafer.lines else []
         return sorted(wafer.lines, key=lambda at: (at[1], at[0]))
 
-    def duration_s(self, wafer: Wafer) -> float:
-        """Alignment, then the sites."""
-        return ALIGN_S + SITE_S * len(self._plan(wafer))
-
-    def on_start(self, job: Job, wafer: Wafer) -> None:
-        """Fix the order of the sites."""
-        job.data.update(plan=self._plan(wafer), rows=[], is_resist=wafer.coat is not None)
+    def seconds_each(self) -> float:
+        """The stage's way and the scan."""
+        return SITE_S
 
     def work(self, job: Job, wafer: Wafer, fraction: float) -> None:
-        """Measure the sites whose time has come."""
-        seconds = fraction * job.duration - ALIGN_S
-        plan: list[Field] = job.data["plan"]
-        due = min(len(plan), max(0, math.floor(seconds / SITE_S + 1e-6)))
-        self.beam_on = seconds > 0 and due < len(plan)
-        for at in plan[len(job.data["rows"]) : due]:
-            job.data["rows"].append(self._measure(at, wafer.lines[at], job))
+        """Measure the sites whose time has come; the beam is on from the first to the last."""
+        super().work(job, wafer, fraction)
+        has_begun = fraction * job.duration > self.align_s
+        self.beam_on = has_begun and len(job.data["rows"]) < len(job.data["plan"])
 
-    def _measure(self, at: Field, line: Line, job: Job) -> list[float]:
-        value = job.settings
+    def measure(self, job: Job, wafer: Wafer, place: Any) -> list[float]:
+        """One field's line."""
+        column, row = place
+        line, value = wafer.lines[column, row], job.settings
         # Shrink grows with electron dose and landing energy; the first pass is corrected for it.
         shrink = SHRINK_NM * (float(value["SEM:DOSE"]) / 10) * (float(value["SEM:LAND"]) / 500)
-        shrink *= job.data["is_resist"]
+        shrink *= wafer.coat is not None
         width = line.cd - shrink * line.passes
         line.passes += 1
         noise = REPEATABILITY_NM * math.sqrt(10 / float(value["SEM:DOSE"]))
         width += self.rng.normal(0, noise)
         target = float(value["MEAS:TARG"])
         resolved = 0.5 * target <= width <= 1.6 * target
-        x, y = field_centre(at)
+        x, y = field_centre((column, row))
         cd, lwr = (width, line.lwr + self.rng.normal(0, 0.05)) if resolved else (-1.0, -1.0)
-        return [*at, x, y, cd, lwr, line.passes, float(resolved), line.slope]
+        return [column, row, x, y, cd, lwr, line.passes, float(resolved), line.slope]
 
     def on_end(self, job: Job, wafer: Wafer) -> None:
-        """Beam off; a wafer with one measured site has been processed."""
+        """Beam off."""
         self.beam_on = False
-        self.counters["wafers"] += 1 if job.data["rows"] else 0
+        super().on_end(job, wafer)
 
     def make_safe(self) -> None:
         """Beam off."""
         self.beam_on = False
-
-    def _sites(self, argument: str) -> bytes:
-        job = self.ended_job(self._quoted(argument))
-        rows = np.array(job.data["rows"], dtype=np.float32).reshape(-1, SITE_COLUMNS)
-        return block(rows.reshape(-1))
 
     def trace(self, job: Job, channel: str) -> NDArray[np.float32]:
         """Mean profile of the site nearest the centre: two bright edges around the line."""
