@@ -12,6 +12,7 @@ from testbed.ops.demo.floor import SPECS
 from testbed.ops.demo.recipes import RECIPES
 from testbed.ops.demo.services import ROUTES
 from testbed.ops.fab import CONNECTED, WIRES
+from testbed.process.vary import settings_of, wrong_ranges
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,8 @@ from testbed.ops.fab import CONNECTED, WIRES
 def test_a_demo_recipe_has_no_problem(kind: str, body: dict[str, Any]) -> None:
     planner = PLANS.get(kind)
     if planner is not None:
-        assert planner.program.problems(body) == []
+        assert planner.program.problems(settings_of(body)) == []
+        assert wrong_ranges(kind, body) == {}
 
 
 @pytest.mark.parametrize("connected", CONNECTED, ids=lambda one: one.code)

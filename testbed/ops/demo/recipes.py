@@ -96,6 +96,23 @@ RECIPES: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
         },
     ),
     (
+        "arf-dose",
+        "40 nm lines, dose and focus by wafer",
+        "scanner",
+        {
+            "reticle": "DEMO-L40",
+            "na": 1.35,
+            "sigma_out": 0.9,
+            "sigma_in": 0.7,
+            "mode": "annular",
+            "layout": {"kind": "uniform", "dose": 30.0, "focus": 0.0},
+            "vary": {
+                "layout.dose": {"low": 24.0, "high": 36.0},
+                "layout.focus": {"low": -60.0, "high": 60.0},
+            },
+        },
+    ),
+    (
         "overlay-4",
         "Overlay, four marks in every field",
         "overlay",

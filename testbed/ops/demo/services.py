@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from testbed.booking.models import WishedDocument
 from testbed.ops.demo.recipes import ROUTE
-from testbed.process.models import Operation, Recipe, Route
+from testbed.process.models import Operation, Recipe, Route, Sampling
 from testbed.services.models import Module
 from testbed.tools.models import Capability, Tool
 
@@ -26,7 +26,10 @@ LITHO_TIMES = {1: (6, 2, None), 2: (10, 4, 60), 3: (6, 2, 60), 4: (10, 4, 240)}
 
 @dataclass(frozen=True)
 class Laid:
-    """An operation of a demo route; `recipe` is the code of a signed one."""
+    """An operation of a demo route; `recipe` is the code of a signed one.
+
+    `every`: only each nth wafer; `rework`: how often again; `is_strip`: for reworked wafers only.
+    """
 
     name_ko: str
     name_en: str
@@ -37,6 +40,9 @@ class Laid:
     within: int | None = None
     capability: str = ""
     is_measurement: bool = False
+    every: int | None = None
+    rework: int = 0
+    is_strip: bool = False
 
 
 ROUTES: tuple[tuple[str, str, str, tuple[Laid, ...]], ...] = (
@@ -80,6 +86,28 @@ ROUTES: tuple[tuple[str, str, str, tuple[Laid, ...]], ...] = (
             Laid("현상", "Develop", "track", "arf-develop", 6, 2, 60),
             Laid("오버레이 측정", "Measure overlay", "overlay", "overlay-4", 10, 5, 1440,
                  is_measurement=True),
+        ),
+    ),
+    (
+        "litho-dose",
+        "노광량 실험과 재작업",
+        "Dose experiment with rework",
+        (
+            Laid("박리", "Strip resist", "clean", "resist-strip", 15, 6, is_strip=True),
+            Laid("도포", "Coat", "track", "arf-coat", 6, 2, rework=2),
+            Laid("노광", "Expose", "scanner", "arf-dose", 10, 2, 60, rework=2),
+            Laid("현상", "Develop", "track", "arf-develop", 6, 2, 60, rework=2),
+            Laid("CD 측정", "Measure CD", "cd_sem", "arf-cd", 10, 4, 240, is_measurement=True),
+        ),
+    ),
+    (
+        "oxide-sampled",
+        "산화막 증착, 5장마다 두께 측정",
+        "Oxide deposition, thickness of every fifth wafer",
+        (
+            Laid("산화막 증착", "Deposit oxide", "cvd", "ox-cvd", 15, 4),
+            Laid("두께 측정", "Measure thickness", "film", "film-49", 15, 3, 1440,
+                 is_measurement=True, every=5),
         ),
     ),
     (
@@ -180,6 +208,10 @@ def _route(
                 minutes=laid.minutes,
                 minutes_per_wafer=laid.per_wafer,
                 within_minutes=laid.within,
+                sampling=Sampling.EVERY if laid.every else Sampling.ALL,
+                sampling_number=laid.every,
+                max_rework=laid.rework,
+                is_rework_only=laid.is_strip,
             )
             for position, laid in enumerate(operations, start=1)
         )

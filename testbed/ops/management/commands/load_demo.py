@@ -5,7 +5,17 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from testbed.ops.demo import closures, floor, people, pools, recipes, services, waits, week
+from testbed.ops.demo import (
+    closures,
+    experiment,
+    floor,
+    people,
+    pools,
+    recipes,
+    services,
+    waits,
+    week,
+)
 
 
 class Command(BaseCommand):
@@ -23,6 +33,7 @@ class Command(BaseCommand):
             week.load(people=people_by_name, approver=signer)
             pools.load(people=people_by_name, approver=signer)
             waits.load(people=people_by_name)
+            experiment.load(people=people_by_name)
         self.stdout.write("데모 로그인 · Demo sign-ins")
         for person in people.CAST:
             self.stdout.write(f"{person.email:30s} {people.PASSWORD}   {person.role.value}")
