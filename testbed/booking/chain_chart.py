@@ -78,13 +78,13 @@ def picture(steps: Sequence[Booking]) -> Picture | None:
         return round(LEFT + (moment - start).total_seconds() * scale, 1)
 
     rows = []
-    for number, (before, step, limit) in enumerate(zip(befores, steps, limits, strict=True)):
+    for place, (before, step, limit) in enumerate(zip(befores, steps, limits, strict=True)):
         opens = at(before.ends_at) if before and limit else 0.0
         rows.append(
             Row(
-                number=number + 1,
+                number=step.position,
                 booking=step,
-                y=number * ROW + 8,
+                y=place * ROW + 8,
                 x=at(step.starts_at),
                 width=max(3.0, round(at(step.ends_at) - at(step.starts_at), 1)),
                 window_x=opens,

@@ -183,6 +183,7 @@ def _show(
         "live": [step for step in steps if step.is_live and not step.is_stale(now)],
         "broken_limits": broken_limits(steps),
         "picture": picture([step for step in steps if step.is_live]),
+        "gone": [step for step in steps if not step.is_live],
         "until": until,
         "form": form if until else None,
         "refused": refused,

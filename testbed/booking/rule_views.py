@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
@@ -87,7 +88,7 @@ def add_holiday(request: HttpRequest) -> HttpResponse:
     except Refusal as refused:
         return _show(request, form, refused)
     messages.success(request, _("%(holiday)s is in the table.") % {"holiday": added})
-    return redirect("rules")
+    return redirect(f"{reverse('rules')}#holidays")
 
 
 @require_POST
@@ -97,4 +98,4 @@ def remove_holiday(request: HttpRequest, pk: int) -> HttpResponse:
     holiday = get_object_or_404(Holiday, pk=pk)
     holidays.remove(actor=person(request), holiday=holiday)
     messages.success(request, _("%(holiday)s is no longer in the table.") % {"holiday": holiday})
-    return redirect("rules")
+    return redirect(f"{reverse('rules')}#holidays")

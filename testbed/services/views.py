@@ -176,6 +176,7 @@ def _show_order(request: HttpRequest, found: Order, refused: Refusal | None = No
     context = {
         "row": row,
         "picture": picture([step for step in row.steps if step.is_live]),
+        "gone": [step for step in row.steps if not step.is_live],
         "may_finish": may(request.user, "finish_order") and found.state == "open",
         "may_cancel": may(request.user, "book") and any(step.is_live for step in row.steps),
         "refused": refused,

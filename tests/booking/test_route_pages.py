@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from testbed.booking.bundles import steps_in
+from testbed.booking.cancel import cancel
 from testbed.booking.chain_chart import picture
 from testbed.booking.models import Booking, BookingState, Bundle
 from testbed.booking.place import Answers
@@ -116,6 +117,21 @@ def test_the_booking_page_shows_its_chain(
         page = sign_in(user).get(f"/bookings/{step.pk}/").content.decode()
         assert f"/bundles/{chain.pk}/" in page
         assert 'class="chain-window"' in page
+
+
+def test_the_chain_says_each_step_once_and_keeps_its_number(
+    alice: User, sign_in: SignIn, chain: Bundle
+) -> None:
+    first, second = steps_in(chain)
+    client = sign_in(alice)
+    page = client.get(f"/bundles/{chain.pk}/").content.decode()
+    for step in (first, second):
+        assert page.count(f'href="/bookings/{step.pk}/"') == 1
+    cancel(actor=alice, booking=first)
+    answer = client.get(f"/bundles/{chain.pk}/")
+    assert [row.number for row in answer.context["picture"].rows] == [2]
+    assert answer.context["gone"] == [first]
+    assert answer.content.decode().count(f'href="/bookings/{first.pk}/"') == 1
 
 
 def test_a_stranger_sees_no_chain(charlie: User, sign_in: SignIn, chain: Bundle) -> None:

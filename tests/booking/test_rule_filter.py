@@ -81,3 +81,17 @@ def test_every_family_can_be_jumped_to(sign_in: SignIn, alice: User, group: Grou
     for about in (*families, "holidays"):
         assert f'href="#{about}"' in page
         assert page.count(f'id="{about}"') == 1
+
+
+def test_the_rules_are_folded_until_some_of_them_are_asked_for(
+    sign_in: SignIn, alice: User, administrator: User, cd_sem: Tool
+) -> None:
+    client = sign_in(alice)
+    folded = client.get("/rules/").content.decode()
+    families = len(shown(client, ""))
+    assert folded.count('<details class="card fold">') == families + 1
+    for query in ("?q=grid", "?tool=cd_sem", "?applies=on"):
+        page = client.get(f"/rules/{query}").content.decode()
+        assert page.count('<details class="card fold" open>') == len(shown(client, query)) > 0
+    wrong = sign_in(administrator).post("/holidays/", {"day": "nonsense"}).content.decode()
+    assert wrong.count('<details class="card fold" open>') == 1

@@ -141,6 +141,17 @@ def test_a_visitor_sees_no_lamp(client: Client, scanner: Tool) -> None:
     assert "lamp-link" not in text(client.get("/status/"))
 
 
+@pytest.mark.parametrize(
+    ("scale", "said"),
+    [(1.0, "실제 시계대로"), (20.0, "20배"), (2.5, "2.5배")],
+)
+def test_the_status_says_how_fast_simulated_tools_run(
+    client: Client, db: None, settings: Any, scale: float, said: str
+) -> None:
+    settings.SIMULATED_FAB_CONTROL, settings.FAB_CLOCK_SCALE = "127.0.0.1:1", scale
+    assert said in text(client.get("/status/"))
+
+
 def test_simulated_tools_are_marked(client: Client, db: None, settings: Any) -> None:
     settings.SIMULATED_FAB_CONTROL = "127.0.0.1:1"
     assert "모의 데이터" in text(client.get("/"))

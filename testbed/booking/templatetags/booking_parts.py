@@ -31,10 +31,8 @@ def line_label(line: dict[str, Any]) -> str:
 
 @register.filter
 def line_quantity(line: dict[str, Any]) -> str:
-    """The quantity with its unit: hours of tool time, pieces, per cent."""
+    """The quantity with its unit: services, pieces, wafers, per cent; tool time is a duration."""
     quantity = line.get("quantity", 0)
-    if line.get("unit") == "s":
-        return f"{quantity / 3600:g} h"
     if line.get("code") in ("module", "in_module"):
         return _("%(count)s service") % {"count": quantity}
     if line.get("unit") == "pcs":
