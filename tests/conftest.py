@@ -8,6 +8,7 @@ from datetime import time
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import translation
 from hypothesis import settings as hypothesis_settings
@@ -18,6 +19,7 @@ from testbed.people import tokens
 from testbed.people.models import Company, Role, Sector, SizeClass, User
 from testbed.tools import states
 from testbed.tools.models import Area, Cell, ContaminationClass, E10State, Tool
+from tests import migrated
 
 pytest_plugins = ["tests.world"]
 # A busy machine is no reason for an example to fail.
@@ -40,6 +42,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=long_ones)
         items[:] = [item for item in items if item not in long_ones]
     items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Each worker's database is a copy of the one that the session has migrated."""
+    connection.settings_dict["TEST"]["TEMPLATE"] = migrated.template()
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,8 @@
 
 Loaded with `-p tests.servers`, before Django reads its settings: DATABASE_URL and VALKEY_URL
 are set here, so the workers of pytest-xdist inherit them and share the two servers. A URL
-that is already set is left alone.
+that is already set is left alone. Where workers share a PostgreSQL of ours, its tables are made
+once, beside the collecting of the tests (see tests.migrated).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import pytest
 from testbed.ops import embedded
 from testbed.ops.processes import Process, identify
 from testbed.ops.trouble import Trouble
+from tests import migrated
 
 PREFIX = "testbed-tests-"
 OWNER = "owner.json"
@@ -38,7 +40,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
         os.environ["VALKEY_URL"] = own_database(os.environ["VALKEY_URL"], parallel)
     elif not (known.help or known.version):
         try:
-            _start_missing()
+            _start_missing(many=bool(getattr(known, "numprocesses", None)))
         except Trouble as trouble:
             pytest.exit(str(trouble), returncode=1)
     yield
@@ -54,7 +56,7 @@ def own_database(url: str, parallel: str) -> str:
     return urlsplit(url)._replace(path=f"/{number}").geturl()
 
 
-def _start_missing() -> None:
+def _start_missing(*, many: bool) -> None:
     wanted = [name for name in ("DATABASE_URL", "VALKEY_URL") if not os.environ.get(name)]
     if not wanted:
         return
@@ -70,6 +72,8 @@ def _start_missing() -> None:
     signal.signal(signal.SIGTERM, _leave)
     if "DATABASE_URL" in wanted:
         os.environ["DATABASE_URL"] = embedded.ensure_postgres(data, durable=False)
+        if many:
+            migrated.begin(data)
     if "VALKEY_URL" in wanted:
         os.environ["VALKEY_URL"] = embedded.ensure_valkey(data, durable=False)
 

@@ -25,6 +25,7 @@ from django.test import Client
 from psycopg import sql
 
 from testbed.people.models import User
+from tests import migrated
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 60.0
@@ -69,18 +70,17 @@ def using(database: str) -> Iterator[None]:
 def own_database() -> Iterator[str]:
     """A migrated database beside the test database; dropped at the end."""
     name = f"site_{os.getpid()}"
-    _administer("CREATE", name)
+    _administer("CREATE", name, " TEMPLATE migrated" if migrated.template() else "")
     try:
         with using(name):
             call_command("migrate", verbosity=0)
         yield name
     finally:
         connection.close()
-        _administer("DROP", name)
+        _administer("DROP", name, " WITH (FORCE)")
 
 
-def _administer(verb: LiteralString, name: str) -> None:
-    ending: LiteralString = " WITH (FORCE)" if verb == "DROP" else ""
+def _administer(verb: LiteralString, name: str, ending: LiteralString = "") -> None:
     with psycopg.connect(url_of("postgres"), autocommit=True) as admin:
         admin.execute(sql.SQL(verb + " DATABASE {}" + ending).format(sql.Identifier(name)))
 
