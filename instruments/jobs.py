@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,6 +143,21 @@ class Planner(Protocol):
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the recipe."""
+        ...
+
+
+@runtime_checkable
+class PlansEachWafer(Protocol):
+    """A planner whose wafers go from tool to tool one by one, and so lays their recipes itself."""
+
+    def plan_each(
+        self,
+        recipe: Mapping[str, Any],
+        own: Mapping[int, Mapping[str, Any]],
+        wafers: Sequence[WaferOrder],
+        carrier_id: str,
+    ) -> list[StepOrder]:
+        """As `plan`; the wafers in the slots of `own` have recipes of their own."""
         ...
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from instruments.each_wafer import Standing, planned
 from instruments.jobs import Program, RecipeProblem, StepOrder, WaferOrder
 from instruments.scanner import steps as scanner_steps
 from instruments.track import steps as track_steps
@@ -68,14 +69,43 @@ class LithoCellProgram:
         self, recipe: Mapping[str, Any], wafers: Sequence[WaferOrder], carrier_id: str
     ) -> list[StepOrder]:
         """Coat all, then expose and develop wafer by wafer; `ValueError` for a bad recipe."""
-        problems = self.problems(recipe)
-        if problems:
-            raise ValueError("; ".join(problem.sentence_en for problem in problems))
+        self._refuse(recipe)
         coat, expose, develop = (_planned(name, recipe[name], wafers, carrier_id) for name in PARTS)
         linked = [*_settings(expose), *_settings(develop)]
         for wafer in sorted(wafers, key=lambda one: one.slot):
             linked += _link(expose, develop, wafer)
         return [*coat, *linked]
+
+    def plan_each(
+        self,
+        recipe: Mapping[str, Any],
+        own: Mapping[int, Mapping[str, Any]],
+        wafers: Sequence[WaferOrder],
+        carrier_id: str,
+    ) -> list[StepOrder]:
+        """As `plan`; before a wafer with other values only the tool that differs is set anew."""
+        for body in (recipe, *own.values()):
+            self._refuse(body)
+        steps = planned(
+            lambda body, some: _planned("coat", body["coat"], some, carrier_id),
+            recipe, own, wafers,
+        )  # fmt: skip
+        standing = Standing()
+        for wafer in sorted(wafers, key=lambda one: one.slot):
+            body = own.get(wafer.slot, recipe)
+            # Of all wafers: a carrier is docked with its whole map.
+            expose, develop = (
+                _planned(name, body[name], wafers, carrier_id) for name in ("expose", "develop")
+            )
+            steps += standing.changed([*_settings(expose), *_settings(develop)], wafer)
+            steps += _link(expose, develop, wafer)
+        return steps
+
+    def _refuse(self, recipe: Mapping[str, Any]) -> None:
+        """`ValueError` for a bad recipe."""
+        problems = self.problems(recipe)
+        if problems:
+            raise ValueError("; ".join(problem.sentence_en for problem in problems))
 
 
 def _own(name: str, part: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,8 +50,6 @@ def wrong_ranges(tool_kind: str, body: Mapping[str, Any]) -> dict[str, list[Any]
     vary = body.get(VARY, {})
     if not isinstance(vary, dict) or len(vary) > MOST_PARAMETERS:
         return {VARY: [_("“vary” names at most %(most)s parameters.") % {"most": MOST_PARAMETERS}]}
-    if vary and len(PLANS[tool_kind].kinds) > 1:
-        return {VARY: [_("A recipe of several tools cannot vary from wafer to wafer.")]}
     found: dict[str, list[Any]] = {}
     for path, limits in vary.items():
         if not _is_range(limits):

@@ -10,12 +10,13 @@ import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
-from instruments.jobs import Planner, StepOrder, WaferOrder
+from instruments.each_wafer import planned
+from instruments.jobs import Planner, PlansEachWafer, StepOrder, WaferOrder
 from testbed.booking.models import Booking
 from testbed.people.models import User
 from testbed.people.permissions import demand
@@ -186,16 +187,10 @@ def plan(
 
     Raises ValueError for a recipe that the tool would not take.
     """
-    whole = program.plan(settings_of(version.body), wafers, carrier)
+    body = settings_of(version.body)
     if not table:
-        return whole
-    steps, standing = [whole[0]], None
-    for wafer in sorted(wafers, key=lambda one: one.slot):
-        body = with_values(version.body, table.get(str(wafer.slot), {}))
-        own = program.plan(body, [wafer], carrier)[1:-1]
-        setup = [one for one in own if one.slot is None]
-        if [one.params for one in setup] != standing:
-            steps += [replace(one, title=f"{one.title} ({wafer.wafer_id})") for one in setup]
-            standing = [one.params for one in setup]
-        steps += [one for one in own if one.slot is not None]
-    return [*steps, whole[-1]]
+        return program.plan(body, wafers, carrier)
+    own = {int(slot): with_values(version.body, row) for slot, row in table.items()}
+    if isinstance(program, PlansEachWafer):
+        return program.plan_each(body, own, wafers, carrier)
+    return planned(lambda recipe, some: program.plan(recipe, some, carrier), body, own, wafers)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from instruments.catalogue import PLANS
-from instruments.jobs import WaferOrder
+from instruments.jobs import StepOrder, WaferOrder
 from testbed.people.models import User
 from testbed.process import versions
 from testbed.process.models import RecipeVersion
@@ -22,6 +24,7 @@ from testbed.results.by_split import groups
 from testbed.runs import splits
 from testbed.runs.models import RunEvent, SiteReading, Split, Step
 from tests.runs.floor import RECIPES, Floor, drive, sign
+from tests.runs.test_cell import CELL, as_cell
 from tests.runs.test_interlocks import open_ones, passed
 
 TWO = {"spin_rpm": {"low": 1000.0, "high": 2000.0}, "thickness_nm": {"low": 80.0, "high": 100.0}}
@@ -193,3 +196,77 @@ def test_page_csv_and_api(
     body = {"rows": [{"slot": 1, "values": {"spin_rpm": 1100.0}}]}
     assert api(alice).put(address, body, format="json").json()["rows"] == body["rows"]
     assert api(coat.technician).put(address, body, format="json").status_code == 403
+
+
+# -- the litho cell ----------------------------------------------------------------------------
+VARIED = CELL | {
+    "vary": {
+        "coat.thickness_nm": {"low": 80.0, "high": 100.0},
+        "expose.layout.dose": {"low": 20.0, "high": 40.0},
+    }
+}
+
+
+def test_a_cell_varies_what_either_tool_takes_and_nothing_else() -> None:
+    assert wrong_ranges("litho_cell", VARIED) == {}
+    for path in ("expose.layout.no_such", "coat.resist", "coat.operation", "dose", "develop"):
+        body = CELL | {"vary": {path: {"low": 1, "high": 2}}}
+        assert set(wrong_ranges("litho_cell", body)) == {f"vary.{path}"}, path
+    body = CELL | {"vary": {"expose.layout.dose": {"low": 20, "high": 1e9}}}
+    assert set(wrong_ranges("litho_cell", body)) == {"vary.expose.layout.dose"}
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.dictionaries(st.integers(1, 4), st.sampled_from([24.0, 30.0, 36.0])),
+    st.dictionaries(st.integers(1, 4), st.sampled_from([82.0, 98.0])),
+)
+def test_each_wafer_of_a_cell_is_worked_under_its_own_settings_of_either_tool(
+    doses: dict[int, float], films: dict[int, float]
+) -> None:
+    program = PLANS["litho_cell"].program
+    orders = [WaferOrder(slot, f"W{slot}") for slot in range(1, 5)]
+    table: splits.Table = {}
+    for path, wanted in (("expose.layout.dose", doses), ("coat.thickness_nm", films)):
+        for slot, value in wanted.items():
+            table.setdefault(str(slot), {})[path] = value
+    made = splits.plan(program, RecipeVersion(body=VARIED), orders, "FOUP", table)
+    plain = program.plan(CELL, orders, "FOUP")
+
+    def work(steps: list[StepOrder]) -> list[tuple[str, str, int | None, object]]:
+        return [(one.tool_kind, one.kind, one.slot, one.params.get("wafers"))
+                for one in steps if one.kind != "settings"]  # fmt: skip
+
+    assert work(made) == work(plain)
+    standing: dict[str, Any] = {}
+    for one in made:
+        if one.kind == "settings":
+            standing[one.tool_kind] = one.params["settings"]
+        elif one.is_process and one.slot is not None and one.tool_kind == "scanner":
+            assert one.params["recipe"]["layout"]["dose"] == doses.get(one.slot, 30.0)
+            assert "scanner" in standing
+        elif one.is_process and one.slot in films and one.params["recipe"]["operation"] == "coat":
+            assert one.params["recipe"]["thickness_nm"] == films[one.slot]
+            assert films[one.slot] in dict(standing["track"]).values()
+
+
+def test_a_cells_table_is_written_carried_out_and_no_tool_is_set_in_vain(
+    live_floor: Floor, alice: User, process_engineer: User
+) -> None:
+    assert live_floor.fab is not None
+    live_floor.fab.control.rescale(400)
+    cell = as_cell(live_floor, alice, process_engineer)
+    sign(cell.operation.recipe, VARIED, alice, process_engineer)
+    texts = {1: {"coat.thickness_nm": "82", "expose.layout.dose": "24"},
+             2: {"coat.thickness_nm": "98", "expose.layout.dose": "36"}}  # fmt: skip
+    booking = live_floor.bookings["track"]
+    splits.write(actor=alice, booking=booking, operation=cell.operation, texts=texts)
+    run = drive(cell.start())
+    assert run.state == "completed", run.evidence
+    thickness = dict(run.reading_set.filter(key="thickness").values_list("wafer__slot", "value"))
+    assert thickness == {1: pytest.approx(82, abs=3), 2: pytest.approx(98, abs=3)}
+    doses = run.steps.filter(tool__kind="scanner", is_process=True).order_by("slot")
+    assert [one.params["recipe"]["layout"]["dose"] for one in doses] == [24.0, 36.0]
+    # Two coats, two exposures, one development for both.
+    by_kind = Counter(run.steps.filter(kind="settings").values_list("tool__kind", flat=True))
+    assert by_kind == {"track": 3, "scanner": 2}

@@ -161,6 +161,10 @@ RECIPES += (
             "coat": {k: v for k, v in _BODIES["arf-coat"].items() if k != "operation"},
             "expose": _BODIES["arf-fem"],
             "develop": {k: v for k, v in _BODIES["arf-develop"].items() if k != "operation"},
+            "vary": {
+                "coat.thickness_nm": {"low": 80.0, "high": 100.0},
+                "develop.peb_temperature_c": {"low": 95.0, "high": 105.0},
+            },
         },
     ),
 )
