@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -50,6 +51,14 @@ WEEK_MINUTES = 7 * 24 * 60
 
 class MomentField(serializers.DateTimeField):
     """ISO 8601 between 2000 and 2100; without a zone it is Korean time."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = dict.fromkeys(
+        ("invalid", "date"),
+        gettext_lazy(
+            "Write a day and a time, such as 2026-11-26T10:00+09:00; without a zone it is Korean "
+            "time."
+        ),
+    )
 
     def enforce_timezone(self, value: datetime) -> datetime:
         moment = super().enforce_timezone(value)

@@ -1,9 +1,11 @@
-"""Serializers that are made once a thread: making their fields takes longer than using them."""
+"""Serializers that are made once a thread and language: making their fields takes long."""
 
 from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.utils.translation import get_language
 
 if TYPE_CHECKING:
     from rest_framework.serializers import Serializer
@@ -22,10 +24,12 @@ _made = _Made()
 def kept(shape: type[Shape], **context: Any) -> Shape:
     """This thread's serializer of the shape, its context replaced; for `run_validation` and
     `to_representation`, which keep nothing of what they are given."""
-    if shape not in _made.by_shape:
+    # A field fills its limits into a sentence once, in the language of whoever first breaks them.
+    key = (shape, get_language())
+    if key not in _made.by_shape:
         empty: dict[str, Any] = {}
-        _made.by_shape[shape] = (shape(context=empty), empty)
-    serializer, known = _made.by_shape[shape]
+        _made.by_shape[key] = (shape(context=empty), empty)
+    serializer, known = _made.by_shape[key]
     known.clear()
     known.update(context)
     return serializer  # type: ignore[return-value]

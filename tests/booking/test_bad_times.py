@@ -141,3 +141,19 @@ def test_two_tabs_submit_one_hold_once(alice: User, cd_sem: Tool) -> None:
         submit(actor=alice, booking=held, answers=Answers(purpose="second tab"))
     held.refresh_from_db()
     assert held.purpose == "first tab"
+
+
+def test_each_reader_is_told_what_is_wrong_in_their_own_language(
+    api: Api, alice: User, cd_sem: Tool
+) -> None:
+    """Also what the fields themselves say, whoever was refused first."""
+    body = {"tool": "x" * 21, "starts_at": "tomorrow", "ends_at": iso(9), "wafer_count": 99}
+    client = api(alice)
+    for language in ("en", "ko", "en"):
+        headers = {"Accept-Language": language}
+        answer = client.post("/api/v1/quotes/", body, format="json", headers=headers)
+        assert answer.status_code == 400
+        said = [str(one) for one in answer.json()["fields"].values()]
+        assert len(said) == 3
+        assert all(any("가" <= sign <= "힣" for sign in one) == (language == "ko") for one in said)
+        assert "2026-11-26T10:00+09:00" in " ".join(said)
