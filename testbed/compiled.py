@@ -54,15 +54,19 @@ def moment(name: str) -> Slot:
     return Slot(name, "timestamptz", models.DateTimeField())
 
 
+def day(name: str) -> Slot:
+    return Slot(name, "date", models.DateField())
+
+
 class Among(models.Func):
-    """A condition: the whole number in `column` is one of the list given as `name`."""
+    """A condition: what is in `column` is one of the list given as `name`, of whole numbers."""
 
     template = "%(expressions)s)"
     arg_joiner = " = ANY("
 
-    def __init__(self, column: str, name: str) -> None:
-        numbers = Slot(name, "bigint[]", models.Field())
-        super().__init__(column, numbers, output_field=models.BooleanField())
+    def __init__(self, column: str, name: str, cast: str = "bigint[]") -> None:
+        values = Slot(name, cast, models.Field())
+        super().__init__(column, values, output_field=models.BooleanField())
 
 
 class _Compiled(NamedTuple):
@@ -81,11 +85,15 @@ class Statement(Generic[Row]):
     """A queryset with slots; its rows are model objects, or tuples for a `values_list`.
 
     `build` is called once, at the first run; a queryset that locks must then be inside a
-    transaction. What it prefetches is not fetched.
+    transaction. What it prefetches is not fetched. `is_planned_anew`: for the few whose best plan
+    hangs on the values; they go as Django sends them.
     """
 
-    def __init__(self, build: Callable[[], models.QuerySet[Any, Row]]) -> None:
+    def __init__(
+        self, build: Callable[[], models.QuerySet[Any, Row]], *, is_planned_anew: bool = False
+    ) -> None:
         self._build = build
+        self._ask = _sent if is_planned_anew else run
         self._lock = threading.Lock()
         self._compiled: _Compiled | None = None
 
@@ -94,13 +102,23 @@ class Statement(Generic[Row]):
         sql, given, converters, make = self._compiled or self._compile()
         params = [values[one.name] if isinstance(one, Slot) else one for one in given]
         database = connections[DEFAULT_DB_ALIAS]
-        return [make(_converted(row, converters, database)) for row in run(sql, params)]
+        rows = self._ask(sql, params)
+        if make is tuple and not converters:
+            return rows
+        return [make(_converted(row, converters, database)) for row in rows]
 
     def _compile(self) -> _Compiled:
         with self._lock:
             if self._compiled is None:
                 self._compiled = _compile(self._build())
             return self._compiled
+
+
+def _sent(sql: str, params: Sequence[Any]) -> list[Any]:
+    """All rows, by Django's cursor, which writes the values into the text."""
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        cursor.execute(sql, params)
+        return list(cursor.fetchall())
 
 
 def _compile(queryset: models.QuerySet[Any, Any]) -> _Compiled:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from calendar import monthrange
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import cached_property
 from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,8 +22,8 @@ from testbed.booking.timeline import midnight
 from testbed.booking.words import day_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from datetime import date, datetime
+    from collections.abc import Sequence
+    from datetime import date
 
     from testbed.booking.timeline import Block, Row
     from testbed.tools.models import Tool
@@ -101,6 +102,38 @@ class Frame:
     def moment(self, minute: int) -> datetime:
         return self.start + timedelta(minutes=minute)
 
+    @cached_property
+    def begins(self) -> _Begins:
+        return _Begins(self)
+
+    @cached_property
+    def ends(self) -> _Ends:
+        return _Ends(self)
+
+
+class _Begins(dict[datetime, int]):
+    """The minute in which a block begins, from the frame's beginning on; worked out once each."""
+
+    def __init__(self, frame: Frame) -> None:
+        super().__init__()
+        self.zero = int(frame.start.timestamp())
+
+    def __missing__(self, moment: datetime) -> int:
+        found = self[moment] = max((int(moment.timestamp()) - self.zero) // 60, 0)
+        return found
+
+
+class _Ends(dict[datetime, int]):
+    """The same of its end, which within a minute reaches to that minute's end."""
+
+    def __init__(self, frame: Frame) -> None:
+        super().__init__()
+        self.zero, self.most = int(frame.start.timestamp()), frame.zoom.minutes
+
+    def __missing__(self, moment: datetime) -> int:
+        found = self[moment] = min(-((self.zero - ceil(moment.timestamp())) // 60), self.most)
+        return found
+
 
 def frame_of(zoom: Zoom, day: date | None, today: date) -> Frame:
     """The frame that begins on `day`; without one the present day, week (Monday on) or month."""
@@ -138,14 +171,17 @@ def place(blocks: Sequence[Block], frame: Frame) -> list[Piece]:
     than what is left of a column shares no column with the next and keeps one of its own.
     """
     pieces: list[Piece] = []
-    width, columns, most = frame.zoom.column, frame.zoom.columns, frame.zoom.minutes
-    beginning, free_from = int(frame.start.timestamp()), 0
+    begins, ends, free_from = frame.begins, frame.ends, 0
+    width, columns = frame.zoom.column, frame.zoom.columns
     for block in blocks:
-        a = max((int(block.starts_at.timestamp()) - beginning) // 60, 0)
-        # An end within a minute reaches to that minute's end.
-        z = min(-((beginning - ceil(block.ends_at.timestamp())) // 60), most)
-        first = max(a // width, free_from)
-        last = min(max(-(-z // width), first + 1), columns)
+        a, z = begins[block.starts_at], ends[block.ends_at]
+        first, last = a // width, -(-z // width)
+        if first < free_from:
+            first = free_from
+        if last <= first:
+            last = first + 1
+        if last > columns:
+            last = columns
         if first < last:
             pieces.append(Piece(first + 1, last - first, a, z, block))
             free_from = last
@@ -154,26 +190,35 @@ def place(blocks: Sequence[Block], frame: Frame) -> list[Piece]:
 
 def free_pieces(
     taken: Sequence[Piece], open_minutes: Sequence[tuple[int, int]], frame: Frame
-) -> Iterator[Piece]:
+) -> list[Piece]:
     """The bookable time that no block has, cut at midnight, in the columns that are left."""
-    ends = [0, *(piece.z for piece in taken)]
-    begins = [*(piece.a for piece in taken), frame.zoom.minutes]
-    edges = [1, *(piece.start + piece.span for piece in taken)]
-    walls = [*(piece.start for piece in taken), frame.zoom.columns + 1]
-    for a, z, edge, wall in zip(ends, begins, edges, walls, strict=True):
-        for opens, closes in open_minutes:
-            if a < closes and opens < z:
-                yield from _daily(max(a, opens), min(z, closes), edge, wall, frame.zoom.column)
+    free: list[Piece] = []
+    width, z, edge = frame.zoom.column, 0, 1
+    for piece in taken:
+        if z < piece.a:
+            _add_free(free, (z, piece.a), (edge, piece.start), open_minutes, width)
+        z, edge = piece.z, piece.start + piece.span
+    _add_free(free, (z, frame.zoom.minutes), (edge, frame.zoom.columns + 1), open_minutes, width)
+    return free
 
 
-def _daily(a: int, z: int, edge: int, wall: int, width: int) -> Iterator[Piece]:
-    while a < z:
-        end = min(z, a - a % DAY + DAY)
-        first = max(-(-a // width) + 1, edge)
-        last = min(end // width + 1, wall)
-        if first < last:
-            yield Piece(first, last - first, a, end)
-        a = end
+def _add_free(
+    free: list[Piece],
+    gap: tuple[int, int],
+    columns: tuple[int, int],
+    open_minutes: Sequence[tuple[int, int]],
+    width: int,
+) -> None:
+    """What of a gap is open: a piece a day, within [from, until) of the columns."""
+    edge, wall = columns
+    for opens, closes in open_minutes:
+        a, z = max(gap[0], opens), min(gap[1], closes)
+        while a < z:
+            end = min(z, a - a % DAY + DAY)
+            first, last = max(-(-a // width) + 1, edge), min(end // width + 1, wall)
+            if first < last:
+                free.append(Piece(first, last - first, a, end))
+            a = end
 
 
 def open_minutes(tool: Tool, frame: Frame, now: datetime) -> list[tuple[int, int]]:

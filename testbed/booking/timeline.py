@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import BigIntegerField, F, Func, OuterRef, Q
@@ -23,6 +24,7 @@ from testbed.booking.models import (
 )
 from testbed.booking.rules import RuleBook, by_code
 from testbed.booking.rules.limits import PrimeTime
+from testbed.compiled import Among, Statement, day, moment
 from testbed.tools.models import Loading, SupplyKind, Tool
 
 if TYPE_CHECKING:
@@ -78,12 +80,17 @@ AS_NUMBERS = ("tool_id", "begin", "end", *COLUMNS[3:])
 
 
 def _microseconds(name: str) -> Func:
-    sql = "(EXTRACT(epoch FROM %(expressions)s) * 1000000)::bigint"
+    # A double holds every microsecond until 2255; EXTRACT would count in decimals, far slower.
+    sql = "(DATE_PART('epoch', %(expressions)s) * 1000000)::bigint"
     return Func(F(name), template=sql, output_field=BigIntegerField())
 
 
-def _moment(microseconds: int) -> datetime:
-    return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
+class _Moments(dict[int, datetime]):
+    """Moments by their microseconds since 1970; of a week's many, most begin and end together."""
+
+    def __missing__(self, microseconds: int) -> datetime:
+        found = self[microseconds] = datetime.fromtimestamp(microseconds / 1_000_000, UTC)
+        return found
 
 
 class Block(NamedTuple):
@@ -143,39 +150,45 @@ def timeline(
 
     Two queries.
     """
-    tools = list(known_tools(viewer, start, days, now, codes))
+    is_some, end = bool(codes), start + timedelta(days=days)
+    first = start.astimezone(KST).date()
+    tools = _TOOLS[is_some](
+        now=now, first=first, last=first + timedelta(days=days), codes=list(codes)
+    )
     blocks: dict[int, list[Block]] = {tool.pk: [] for tool in tools}
-    found = Allocation.objects.claiming(now).between(start, start + timedelta(days=days))
-    if codes:
-        found = found.filter(tool_id__in=list(blocks))
-    eyes = Eyes.of(viewer)
-    read = found.annotate(begin=_microseconds("starts_at"), end=_microseconds("ends_at"))
-    for tool, begin, end, *rest in read.order_by("starts_at").values_list(*AS_NUMBERS):
-        if tool in blocks:
-            claim = Claim(tool, _moment(begin), _moment(end), *rest)
-            blocks[tool].append(seen_by(eyes, claim))
+    eyes, moments = Eyes.of(viewer), _Moments()
+    for row in _CLAIMS[is_some](now=now, start=start, end=end, tools=list(blocks)):
+        line = blocks.get(row[0])
+        if line is not None:
+            line.append(_seen(eyes, moments[row[1]], moments[row[2]], row[3:]))
     prime = _prime(tools)
     return [Row(tool, blocks[tool.pk], loaded(tool, viewer), prime(tool)) for tool in tools]
 
 
-def known_tools(
-    viewer: User, start: datetime, days: int, now: datetime, codes: Sequence[str]
-) -> QuerySet[Tool]:
+class _Anybody:
+    """Somebody signed in: every tool is on everybody's timetable."""
+
+    is_authenticated = True
+
+
+def _known_tools(is_some: bool) -> QuerySet[Any]:
     """The tools, each with what is loaded, the days' holidays and the prime-time settings.
 
-    In one query: the last two are the same for every row, and PostgreSQL reads them once.
+    In one query: the last two are the same for every row, and PostgreSQL reads them once. Slots:
+    now, first and last (days), codes (with `is_some`).
     """
-    wanted = Tool.objects.visible_to(viewer).select_related("cell")
-    first = start.astimezone(KST).date()
+    wanted = Tool.objects.visible_to(cast("User", _Anybody())).select_related("cell")
+    if is_some:
+        wanted = wanted.filter(Among("code", "codes", "text[]"))
     open_loadings = Loading.objects.filter(tool=OuterRef("pk"), unloaded_at=None)
-    holidays = Holiday.objects.filter(day__range=(first, first + timedelta(days=days)))
+    holidays = Holiday.objects.filter(day__range=(day("first"), day("last")))
     settings = RuleSetting.objects.filter(
-        Q(effective_from=None) | Q(effective_from__lte=now),
-        Q(effective_until=None) | Q(effective_until__gt=now),
+        Q(effective_from=None) | Q(effective_from__lte=moment("now")),
+        Q(effective_until=None) | Q(effective_until__gt=moment("now")),
         code=PrimeTime.code,
         group=None,
     )
-    annotated: QuerySet[Tool] = (wanted.filter(code__in=codes) if codes else wanted).annotate(
+    return wanted.annotate(
         loadings_now=ArraySubquery(
             open_loadings.order_by("supply__kind", "supply__code").values(
                 json=JSONObject(
@@ -196,11 +209,28 @@ def known_tools(
             )
         ),
     )  # fmt: skip
-    return annotated
+
+
+def _claims(is_some: bool) -> QuerySet[Any, Any]:
+    """`AS_NUMBERS` of claims; slots: now, start, end, tools (with `is_some`)."""
+    found = Allocation.objects.claiming(moment("now")).between(moment("start"), moment("end"))
+    if is_some:
+        found = found.filter(Among("tool_id", "tools"))
+    read = found.annotate(begin=_microseconds("starts_at"), end=_microseconds("ends_at"))
+    return read.order_by("starts_at").values_list(*AS_NUMBERS)
+
+
+# By whether some tools are chosen. How many claims there are hangs on the days that are asked for.
+_TOOLS: tuple[Statement[Any], ...] = tuple(
+    Statement(partial(_known_tools, is_some)) for is_some in (False, True)
+)
+_CLAIMS: tuple[Statement[Any], ...] = tuple(
+    Statement(partial(_claims, is_some), is_planned_anew=True) for is_some in (False, True)
+)
 
 
 def loaded(tool: Any, viewer: User) -> list[Loaded]:
-    """What is on a tool of `known_tools`; another company's things have no name."""
+    """What is on a tool of `_known_tools`; another company's things have no name."""
     name = "ko" if get_language() == "ko" else "en"
     may_know = {None, viewer.company_id}
     return [
@@ -252,28 +282,20 @@ class Eyes(NamedTuple):
 
 def block(claim: Claim, viewer: User) -> Block:
     """What `viewer` may know of a claim."""
-    return seen_by(Eyes.of(viewer), claim)
+    return _seen(Eyes.of(viewer), claim.starts_at, claim.ends_at, claim[3:])
 
 
-def seen_by(eyes: Eyes, claim: Claim) -> Block:
-    """What these eyes may see of a claim."""
-    kind, starts_at, ends_at = claim.kind, claim.starts_at, claim.ends_at
-    if claim.booking is None:
-        return Block(OF_KIND.get(kind, "maintenance"), starts_at, ends_at, None, _why(claim, eyes))
-    if not eyes.is_staff and claim.company != eyes.company:
+def _seen(eyes: Eyes, starts_at: datetime, ends_at: datetime, rest: Sequence[Any]) -> Block:
+    """What these eyes may see of a claim; rest: its columns from `kind` on."""
+    kind, note, booking, state, company, ko, en, lot, reason_ko, reason_en, cell = rest
+    if booking is None:
+        # The public reason; a note is the staff's own.
+        said = (reason_ko if eyes.is_korean else reason_en, note if eyes.is_staff else "")
+        why = " · ".join(filter(None, said))
+        return Block(OF_KIND.get(kind, "maintenance"), starts_at, ends_at, None, why)
+    if not eyes.is_staff and company != eyes.company:
         return Block("busy", starts_at, ends_at)
-    kind = OF_STATE.get(claim.state or "", "own")
-    return Block(kind, starts_at, ends_at, claim.booking, _note(claim, eyes), claim.cell or "")
-
-
-def _why(claim: Claim, eyes: Eyes) -> str:
-    """The public reason; a note is the staff's own."""
-    reason = claim.reason_ko if eyes.is_korean else claim.reason_en
-    return " · ".join(filter(None, (reason, claim.note if eyes.is_staff else "")))
-
-
-def _note(claim: Claim, eyes: Eyes) -> str:
-    name = claim.lot or number_of(claim.booking)
-    if not eyes.is_staff:
-        return name
-    return f"{claim.company_ko if eyes.is_korean else claim.company_en} · {name}"
+    name = lot or number_of(booking)
+    if eyes.is_staff:
+        name = f"{ko if eyes.is_korean else en} · {name}"
+    return Block(OF_STATE.get(state, "own"), starts_at, ends_at, booking, name, cell or "")

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 GROUPS = ("area", "cell", "none")
 # How long a link asks for, in minutes: the longest that fits, of at most two hours.
 USUAL = [length for length in reversed(LENGTHS) if length <= 120]
+BY_TIME = attrgetter("a")
 CLOCK = [f"{minute // 60:02d}:{minute % 60:02d}" for minute in range(24 * 60)]
 
 
@@ -67,6 +69,15 @@ def groups(rows: Sequence[Row], by: str) -> list[Group]:
         alone = [row for row in rows if row.tool.cell is None]
         return [*found, Group("alone", _("Tools on their own"), alone)] if alone else found
     return [Group("", "", rows)]
+
+
+class _Shape(NamedTuple):
+    """What claims of one kind in one place share: before the link, after the title, after words."""
+
+    head: str
+    said: str
+    day: str
+    hours: str
 
 
 @dataclass(frozen=True)
@@ -106,6 +117,14 @@ class Sheet:
         return reverse("book")
 
     @cached_property
+    def _free(self) -> dict[Piece, tuple[str, str]]:
+        return {}
+
+    @cached_property
+    def _shapes(self) -> dict[Any, _Shape]:
+        return {}
+
+    @cached_property
     def _shades(self) -> dict[Any, str]:
         return {}
 
@@ -123,7 +142,7 @@ class Sheet:
         if key not in self._opening:
             self._opening[key] = grid.open_minutes(tool, self.frame, self.now)
         free = grid.free_pieces(taken, self._opening[key], self.frame)
-        return sorted([*taken, *free], key=lambda piece: piece.a)
+        return sorted([*taken, *free], key=BY_TIME)
 
     def row(self, row: Row) -> SafeString:
         """A tool's whole line: its name, what is loaded, and its track."""
@@ -187,34 +206,55 @@ class Sheet:
         return self.day_names[piece.a // grid.DAY]
 
     def free(self, piece: Piece, code: str) -> str:
-        """A link to the search with this time filled in."""
-        return (
-            f'<li class="s{piece.start} n{piece.span} free"><a href="{self.ask_url(piece, code)}" '
-            f'data-a="{piece.a}" data-z="{piece.z}"><i>{self.day(piece)} {self.free_word} '
-            f"{self.hours(piece)}</i></a></li>"
-        )
+        """A link to the search with this time filled in; the text around the tool is kept."""
+        found = self._free.get(piece)
+        if found is None:
+            before, after = self.ask_url(piece)
+            said = f"{self.day(piece)} {self.free_word} {self.hours(piece)}"
+            found = self._free[piece] = (
+                f'<li class="s{piece.start} n{piece.span} free"><a href="{before}',
+                f'{after}" data-a="{piece.a}" data-z="{piece.z}"><i>{said}</i></a></li>',
+            )
+        return code.join(found)
 
-    def ask_url(self, piece: Piece, code: str) -> str:
+    def ask_url(self, piece: Piece) -> tuple[str, str]:
+        """What stands before the tool's code, and what behind it."""
         start, day = CLOCK[piece.a % grid.DAY], self.isodays[piece.a // grid.DAY]
         minutes = next((n for n in USUAL if n <= piece.z - piece.a), USUAL[-1])
-        return f"{self.book_url}?what=tool:{code}&amp;at={day}T{start}&amp;minutes={minutes}"
+        return f"{self.book_url}?what=tool:", f"&amp;at={day}T{start}&amp;minutes={minutes}"
 
     def claim(self, piece: Piece, block: Block, code: str) -> str:
         """A block; a link for who may open it, with what the script needs to move it."""
-        hours, word = self.hours(piece), self.word(block)
-        inside = f"<b>{word}</b><span>{hours}</span>"
-        length, zoom = piece.z - piece.a, self.frame.zoom
-        fits = "" if length >= zoom.timed else " brief" if length >= zoom.legible else " tiny"
-        head = f'<li class="s{piece.start} n{piece.span} claim claim--{block.kind}{fits}">'
-        said = f'title="{word}, {hours}" data-a="{piece.a}" data-z="{piece.z}"'
+        word = self.word(block)
+        head, said, day, hours = self.shape(piece, block.kind)
         url = self.url(block)
         if not url:
-            return f"{head}<span {said}><i>{self.day(piece)} </i>{inside}</span></li>"
+            return (
+                f'{head}<span title="{word}, {said}><i>{day} </i><b>{word}</b>{hours}</span></li>'
+            )
         moves = ""
         if self.may_book and block.kind in ("own", "pending") and block.starts_at > self.now:
             target = f"cell:{block.cell}" if block.cell else f"tool:{code}"
             moves = f' data-b="{block.booking}" data-t="{target}"'
-        return f'{head}<a href="{url}" {said}{moves}><i>{self.day(piece)} </i>{inside}</a></li>'
+        return (
+            f'{head}<a href="{url}" title="{word}, {said}{moves}><i>{day} </i><b>{word}</b>'
+            f"{hours}</a></li>"
+        )
+
+    def shape(self, piece: Piece, kind: str) -> _Shape:
+        """What depends on a claim's place and kind alone, written once for each."""
+        key = (piece.start, piece.span, piece.a, piece.z, kind)
+        found = self._shapes.get(key)
+        if found is None:
+            hours, length, zoom = self.hours(piece), piece.z - piece.a, self.frame.zoom
+            fits = "" if length >= zoom.timed else " brief" if length >= zoom.legible else " tiny"
+            found = self._shapes[key] = _Shape(
+                f'<li class="s{piece.start} n{piece.span} claim claim--{kind}{fits}">',
+                f'{hours}" data-a="{piece.a}" data-z="{piece.z}"',
+                self.day(piece),
+                f"<span>{hours}</span>",
+            )
+        return found
 
     def word(self, block: Block) -> str:
         """What the block says first: whose and what, as far as the viewer may know."""
@@ -237,7 +277,7 @@ class Sheet:
             day, hours = self.day(piece), self.hours(piece)
             shown, last = ("" if day == last else day), day
             if piece.block is None:
-                what = f'<a href="{self.ask_url(piece, code)}">{self.free_word}</a>'
+                what = f'<a href="{code.join(self.ask_url(piece))}">{self.free_word}</a>'
                 kind = "free"
             else:
                 block = piece.block
