@@ -23,6 +23,7 @@ from django.db import DatabaseError, connection
 
 from instruments.catalogue import open_tool
 from testbed.material.models import SubstrateState
+from testbed.refusals import Refusal
 from testbed.runs import control, log, sweep
 from testbed.runs.choices import choices
 from testbed.runs.models import Lease, Run
@@ -216,14 +217,12 @@ class House:
         self._look_on(story, seconds)
 
     def _strike_abort(self, story: Story, seconds: float) -> None:
-        if story.run.state not in ENDED:
-            control.abort(actor=story.run.started_by, run=story.run)
+        in_time(story, control.abort)
 
     def _strike_emergency(self, story: Story, seconds: float) -> None:
-        if story.run.state in ENDED:
-            return
         before = self.fab.control.counters("scanner")["safes"]
-        control.emergency_stop(actor=story.run.started_by, run=story.run)
+        if not in_time(story, control.emergency_stop):
+            return
         pressed = time.monotonic()
         while self.fab.control.counters("scanner")["safes"] == before:
             assert time.monotonic() - pressed < settings.WIRE_TIMEOUT_S + BUSY_S
@@ -233,6 +232,19 @@ class House:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self.turn(story)
+
+
+def in_time(story: Story, verb: Callable[..., object]) -> bool:
+    """Stop the run as its company may; False when it had ended, perhaps while we looked."""
+    if story.run.state in ENDED:
+        return False
+    try:
+        verb(actor=story.run.started_by, run=story.run)
+    except Refusal as refusal:
+        if refusal.code != "run_not_open":
+            raise
+        return False
+    return True
 
 
 def asks(story: Story) -> bool:
