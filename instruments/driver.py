@@ -7,6 +7,7 @@ types. What must happen in a sequence is an ordinary method.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import time
@@ -17,7 +18,7 @@ from typing import Any, ClassVar, Literal, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.errors import Garbled, LimitExceeded, Mismatch
+from instruments.errors import Garbled, InstrumentError, LimitExceeded, Mismatch
 from instruments.gate import Gate
 from instruments.link import Link
 
@@ -25,6 +26,8 @@ Kind = Literal["recipe", "config", "setting", "reading", "trace", "action"]
 RECIPE: Kind = "recipe"
 CONFIG: Kind = "config"
 SETTING: Kind = "setting"
+TOOL_STATES = ("IDLE", "READY", "RUNNING", "SAFE")
+JOB_STATES = ("RUNNING", "DONE", "ABORTED", "FAILED", "UNKNOWN")
 
 
 @dataclass(frozen=True)
@@ -196,7 +199,7 @@ class Setting(Entry):
     def read(self, text: str) -> object:
         """The number a command's argument stands for, or the text where it is none."""
         try:
-            return float(text)
+            return plain_number(text)
         except ValueError:
             return text
 
@@ -268,8 +271,14 @@ class Text(Entry):
     @overload
     def __get__(self, tool: ScpiTool, owner: type) -> str: ...
     def __get__(self, tool: ScpiTool | None, owner: type) -> Text | str:
-        """The present name, without its quotes."""
-        return self if tool is None else unquoted(tool.link.ask(self.head + "?"))
+        """The present name, without its quotes; `Garbled` when the answer is no such name."""
+        if tool is None:
+            return self
+        name = tool.quoted(self.head + "?")
+        if not self.pattern.fullmatch(name):
+            tool.link.distrust()
+            raise Garbled(f"{self.head}? answered {name!r}")
+        return name
 
     def __set__(self, tool: ScpiTool, value: str) -> None:
         self.check(value)
@@ -386,7 +395,8 @@ class ScpiTool:
         """State, carrier and counters in one exchange."""
         answer = self.link.ask("STAT?")
         parts = split_fields(answer)
-        if len(parts) != 6 or not all(part.isdigit() for part in parts[3:]):
+        counted = all(part.isdigit() for part in parts[3:])
+        if len(parts) != 6 or parts[0] not in TOOL_STATES or not counted:
             self.link.distrust()
             raise Garbled(f"STAT? answered {answer!r}")
         return ToolStatus(parts[0], parts[1], parts[2], *(int(part) for part in parts[3:]))
@@ -396,9 +406,14 @@ class ScpiTool:
         self.safe_action()
 
     def abort(self) -> None:
-        """End the running job, if any, and make the tool safe."""
-        self.link.clear()
-        self.abort_action()
+        """End the running job, if any, and make the tool safe.
+
+        Only the last word decides: `SAFE` ends a job too, so that it is sent whatever became of
+        the two before it. Raises what `safe` raises.
+        """
+        with contextlib.suppress(InstrumentError):
+            self.link.clear()
+            self.abort_action()
         self.safe()
 
     # ------------------------------------------------------------------ carrier and jobs
@@ -413,11 +428,11 @@ class ScpiTool:
         if len(parts) != 3 or parts[0] not in ("EMPTY", "DOCKING", "DOCKED"):
             self.link.distrust()
             raise Garbled(f"CARR:STAT? answered {answer!r}")
-        return parts[0], parts[1], self._float(parts[2])
+        return parts[0], parts[1], self.finite(parts[2])
 
     def slot_map(self) -> str:
         """25 characters, slot 1 first: O occupied, . empty, D double, X crossed, ? unknown."""
-        answer = unquoted(self.link.ask("CARR:MAP?"))
+        answer = self.quoted("CARR:MAP?")
         if not re.fullmatch(r"[O.DX?]{25}", answer):
             self.link.distrust()
             raise Garbled(f"CARR:MAP? answered {answer!r}")
@@ -425,7 +440,7 @@ class ScpiTool:
 
     def wafer_at(self, slot: int) -> str:
         """The wafer ID the tool reads in `slot`, "" when there is none."""
-        return unquoted(self.link.ask(f"CARR:WAF? {slot}"))
+        return self.quoted(f"CARR:WAF? {slot}")
 
     def start_job(self, token: str, slot: int) -> str:
         """Start processing `slot` under `token`, and return the job's handle.
@@ -463,19 +478,28 @@ class ScpiTool:
         """How far the job is."""
         answer = self.link.ask(f'JOB:STAT? "{checked_name(handle)}"')
         parts = split_fields(answer)
-        if len(parts) != 5 or not re.fullmatch(r"[A-Z]+", parts[0]):
+        if len(parts) != 5 or parts[0] not in JOB_STATES:
             self.link.distrust()
             raise Garbled(f"JOB:STAT? answered {answer!r}")
-        fraction, remaining, code = (self._float(part) for part in parts[1:4])
+        fraction, remaining, code = (self.finite(part) for part in parts[1:4])
         return JobState(handle, parts[0], fraction, remaining, int(code), parts[4])
 
     def number(self, query: str) -> float:
         """The finite number a query answers with; anything else is `Garbled`."""
-        return self._float(self.link.ask(query))
+        return self.finite(self.link.ask(query))
 
-    def _float(self, text: str) -> float:
+    def quoted(self, query: str) -> str:
+        """The text between the quotes a query answers with; anything else is `Garbled`."""
+        answer = self.link.ask(query)
+        if not re.fullmatch(r'"[^"]*"', answer):
+            self.link.distrust()
+            raise Garbled(f"{query} answered {answer!r}")
+        return answer[1:-1]
+
+    def finite(self, text: str) -> float:
+        """The finite number that `text` stands for; anything else is `Garbled`."""
         try:
-            value = float(text)
+            value = plain_number(text)
         except ValueError as error:
             self.link.distrust()
             raise Garbled(f"{text!r} is not a number") from error
@@ -504,6 +528,13 @@ def checked_name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:\-/]{0,79}", name):
         raise LimitExceeded("name", name, None, None, "letters, digits and . _ : - /")
     return name
+
+
+def plain_number(text: str) -> float:
+    """`float`, but for what only Python takes for a number; raises `ValueError`."""
+    if "_" in text:
+        raise ValueError(f"{text!r} is not a number")
+    return float(text)
 
 
 def unquoted(text: str) -> str:

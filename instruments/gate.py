@@ -14,7 +14,10 @@ from typing import Protocol
 
 from instruments.errors import LimitExceeded
 
+_MESSAGES = re.compile(r"[\r\n]")
 _PARTS = re.compile(r"[\r\n;]")
+_DEFAULT_NODES = ("LEV", "IMM", "AMPL", "STAT", "DC")
+"""Nodes that SCPI lets a command leave out, wherever they are not the first."""
 _SPACE = re.compile(r"\s+")
 _ROUNDING = 1e-6
 """Values travel with nine digits."""
@@ -47,8 +50,28 @@ class Guarded(Protocol):
 
 
 def plain(head: str) -> str:
-    """A command's head without its optional long spelling: `:SOURce:VOLTage` is `SOUR:VOLT`."""
-    return ":".join(map(_short, head.upper().lstrip(":").split(":")))
+    """A command's head in its one shortest spelling: `:SOURce1:VOLTage:LEVel` is `SOUR:VOLT`."""
+    words = [_short(word.removesuffix("1")) for word in head.upper().lstrip(":").split(":")]
+    return ":".join(word for k, word in enumerate(words) if k == 0 or word not in _DEFAULT_NODES)
+
+
+def heads_and_arguments(line: str) -> Iterator[tuple[str, str]]:
+    """Every head that `line` may be read as having, with its argument.
+
+    After a semicolon a head may go on from the one before (SCPI-99, compound commands): then it
+    is given both ways, for nobody knows which way the tool takes it.
+    """
+    for message in _MESSAGES.split(line):
+        path = ""
+        for part in message.split(";"):
+            head, *argument = _SPACE.split(part.strip(), maxsplit=1)
+            given = argument[0] if argument else ""
+            yield head, given
+            if path and not head.startswith((":", "*")):
+                head = f"{path}:{head}"
+                yield head, given
+            if not head.startswith("*"):
+                path = head.rpartition(":")[0]
 
 
 def _short(word: str) -> str:
@@ -69,11 +92,10 @@ class Gate:
         """Return when everything that `line` sets is within its limits."""
         if line.partition(" ")[0].endswith("?") and not _PARTS.search(line):
             return
-        for part in _PARTS.split(line):
-            head, *argument = _SPACE.split(part.strip(), maxsplit=1)
+        for head, argument in heads_and_arguments(line):
             entry = self._entries.get(plain(head))
             if entry is not None:
-                self._check(entry, argument[0] if argument else "")
+                self._check(entry, argument)
 
     def _check(self, entry: Guarded, argument: str) -> None:
         value = entry.read(argument)

@@ -50,15 +50,12 @@ def samples(tool: ScpiTool, first: int, width: int) -> Samples:
 
     `width`: how many channels. Raises `Garbled` when the rows are not whole or not consecutive.
     """
-    block = tool.link.block(f"LOG:DATA? {first}")
-    if block.size % (width + 1):
-        tool.link.distrust()
-        raise Garbled(f"LOG:DATA? answered {block.size} numbers, no rows of {width + 1}")
-    rows = block.reshape(-1, width + 1)
+    layout = np.dtype([("number", "<u4"), ("values", "<f4", (width,))])
+    rows = tool.link.block(f"LOG:DATA? {first}", layout)
+    numbers, values = rows["number"].astype(np.int64), np.ascontiguousarray(rows["values"])
     if not len(rows):
-        return Samples(first, rows[:, 1:])
-    begins = int(rows[0, 0])
-    if begins < first or int(rows[-1, 0]) != begins + len(rows) - 1:
+        return Samples(first, values)
+    if numbers[0] < first or np.any(np.diff(numbers) != 1):
         tool.link.distrust()
         raise Garbled("LOG:DATA? answered rows that do not follow each other")
-    return Samples(begins, rows[:, 1:])
+    return Samples(int(numbers[0]), values)

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from pyvisa.constants import StatusCode
 
 from instruments.errors import (
@@ -137,7 +137,9 @@ class Link:
             if errors:
                 raise Rejected(*errors[0], command=line)
 
-    def block(self, line: str, dtype: str = "<f4", timeout_s: float | None = None) -> NDArray[Any]:
+    def block(
+        self, line: str, dtype: DTypeLike = "<f4", timeout_s: float | None = None
+    ) -> NDArray[Any]:
         """The array of one definite-length binary block (IEEE 488.2 §8.7.9).
 
         One dimension, of `dtype`; raises `Garbled` when the block is not whole.

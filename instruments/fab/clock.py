@@ -19,6 +19,10 @@ class FabClock:
         """Physical seconds since the start."""
         return self._before + (time.monotonic() - self._since) * self.scale
 
+    def go_on_from(self, physical: float) -> None:
+        """Take up where a fab that was stopped left off."""
+        self._before, self._since = physical, time.monotonic()
+
     def rescale(self, scale: float) -> None:
         """Go on at another speed from here; nothing jumps."""
         if not scale > 0:
@@ -41,6 +45,10 @@ class HandClock(FabClock):
     def now(self) -> float:
         """Physical seconds since the start."""
         return self._now
+
+    def go_on_from(self, physical: float) -> None:
+        """Take up where a fab that was stopped left off."""
+        self._now = physical
 
     def pass_(self, seconds: float) -> None:
         """Let `seconds` go by."""

@@ -29,6 +29,9 @@ CHANNELS = tuple(
     for name, unit, count, *_ in _GROUPS
     for k in range(1, count + 1)
 )  # fmt: skip
+ROW = np.dtype([("number", "<u4"), ("values", "<f4", (len(CHANNELS),))])
+"""A sample as it travels: a float32 would count right for nineteen days only."""
+LAST_SAMPLE = 2**32 - 1
 _NOMINAL, _SWING, _NOISE = (
     np.repeat([group[at] for group in _GROUPS], [group[2] for group in _GROUPS])
     for at in (3, 4, 5)
@@ -45,11 +48,13 @@ class Housekeeping:
         self._period_s = rng.uniform(60, 900, len(CHANNELS))
         self._salt = rng.uniform(0, 1_000, len(CHANNELS))
 
-    def rows(self, first: int) -> NDArray[np.float32]:
-        """Samples from number `first` on, (n, 33): the number, then a value for each channel."""
+    def rows(self, first: int) -> NDArray[np.void]:
+        """Samples from number `first` on, as `ROW`: the number, then a value for each channel."""
         count = int((time.monotonic() - self._since) * RATE_HZ)
         numbers = np.arange(max(first, count - KEPT, 0), count)
-        return np.column_stack([numbers, self._values(numbers)]).astype(np.float32)
+        rows = np.empty(len(numbers), dtype=ROW)
+        rows["number"], rows["values"] = numbers, self._values(numbers)
+        return rows
 
     def _values(self, numbers: NDArray[np.int_]) -> NDArray[np.float64]:
         turn = 2 * np.pi * numbers[:, None] / RATE_HZ / self._period_s

@@ -51,8 +51,10 @@ class Memory:
             jobs = {
                 name: [Job(**job) for job in tool["jobs"]] for name, tool in raw["tools"].items()
             }
+            clock = float(raw.get("clock", 0.0))
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise NoMemory(f"{self._path} is not used: {error}") from error
+        self._world.clock.go_on_from(clock)
         self._world.wafers, self._world.carriers = wafers, carriers
         self._world.double_exposures = raw["double_exposures"]
         for name, tool in self._tools.items():
@@ -88,6 +90,7 @@ class Memory:
             "format": FORMAT,
             "seed": world.seed,
             "double_exposures": world.double_exposures,
+            "clock": world.clock.now(),
             "carriers": [asdict(carrier) for carrier in world.carriers.values()],
             "wafers": [_flat(wafer) for wafer in world.wafers.values()],
             "tools": {name: _lasting(tool) for name, tool in self._tools.items()},

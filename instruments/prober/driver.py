@@ -10,6 +10,8 @@ from instruments.errors import Garbled
 from instruments.site_tool import SiteTool
 
 IN_COMPLIANCE = 8
+STATUS_END = 2.0**24
+"""The status word has 24 bits."""
 
 
 @dataclass(frozen=True)
@@ -100,10 +102,10 @@ class Prober(SiteTool):
     def measure(self) -> Measured:
         """One reading with the present source; the output must be on."""
         self.link.command("FORM:ELEM VOLT,CURR,STAT")
-        parts = self.link.ask("READ?").split(",")
-        try:
-            volts, amperes, status = (float(part) for part in parts[:3])
-        except ValueError as error:
+        answer = self.link.ask("READ?")
+        numbers = [self.finite(part) for part in answer.split(",")]
+        if len(numbers) != 3 or not 0 <= numbers[2] < STATUS_END:
             self.link.distrust()
-            raise Garbled(f"READ? answered {parts}") from error
+            raise Garbled(f"READ? answered {answer!r}")
+        volts, amperes, status = numbers
         return Measured(volts, amperes, bool(int(status) & IN_COMPLIANCE))

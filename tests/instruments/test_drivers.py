@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import pytest
 
 import instruments
 from instruments.catalogue import TOOLS, open_tool
 from instruments.driver import Action, Choice, Parameter, Ramp, Reading, Setting, Text, Trace
-from instruments.errors import Garbled, LimitExceeded, Mismatch, Rejected, WrongInstrument
+from instruments.errors import (
+    Garbled,
+    LimitExceeded,
+    Mismatch,
+    Rejected,
+    Timeout,
+    WrongInstrument,
+)
 from instruments.link import Link
+from instruments.prober.driver import Prober
+from instruments.site_tool import SiteTool
 from tests.instruments.conftest import KINDS, Fab
 
 UNITS = {
@@ -187,7 +198,7 @@ def test_a_ramp_approaches_in_steps() -> None:
     assert Ramp(5, 0).towards(3, 3) == [3]
 
 
-@pytest.mark.parametrize("answer", ["nan", "inf", "", "1,2", "BANANA", "0x10"])
+@pytest.mark.parametrize("answer", ["nan", "inf", "", "1,2", "BANANA", "0x10", "1_0"])
 def test_no_nonsense_becomes_a_number(answer: str) -> None:
     link = ScriptedLink({"LENS:HEAT?": answer})
     tool: Any = TOOLS["scanner"].driver(link)
@@ -201,6 +212,8 @@ def test_no_nonsense_becomes_a_number(answer: str) -> None:
     [
         ("STAT?", "IDLE", "status"),
         ("STAT?", 'IDLE,"","",x,0,0', "status"),
+        ("STAT?", 'RESTING,"","",0,0,0', "status"),
+        ("CARR:MAP?", "O" * 25, "slot_map"),
         ("CARR:STAT?", 'SOMEWHERE,"",0', "port"),
         ("CARR:STAT?", 'DOCKED,"F"', "port"),
         ("CARR:MAP?", '"OOO"', "slot_map"),
@@ -215,7 +228,7 @@ def test_structured_answers_are_checked(query: str, answer: str, call: str) -> N
     assert link.distrusted
 
 
-@pytest.mark.parametrize("answer", ["J1,RUNNING", "", "yes"])
+@pytest.mark.parametrize("answer", ["J1,RUNNING", "", "yes", 'RESTING,0,0,0,"-"'])
 def test_job_answers_are_checked(answer: str) -> None:
     link = ScriptedLink({
         'JOB:FIND? "t"': answer, 'JOB:LAST? "w"': answer, 'JOB:STAT? "J1"': answer,
@@ -234,3 +247,39 @@ def test_no_name_can_smuggle_a_command(name: str) -> None:
         with pytest.raises(LimitExceeded):
             call()
     assert link.commands == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["", "1,2", "1,2,3,4", "1,2,nan", "1,2,inf", "nan,2,8", "1,2,-1", "1,2,1e300", "a,b,c"],
+)
+def test_a_reading_of_the_smu_is_three_numbers_or_garbled(answer: str) -> None:
+    link = ScriptedLink({"READ?": answer})
+    with pytest.raises(Garbled):
+        cast(Prober, TOOLS["prober"].driver(link)).measure()
+    assert link.distrusted
+
+
+class Deaf(ScriptedLink):
+    """A tool that takes commands and no longer listens to device clear."""
+
+    def clear(self) -> None:
+        raise Timeout("(clear): no answer within 1 s")
+
+
+def test_an_abort_says_safe_whatever_became_of_the_clear() -> None:
+    link = Deaf({})
+    TOOLS["scanner"].driver(link).abort()
+    assert link.commands == ["SAFE"]
+    link = ScriptedLink({})
+    link.clear = lambda: None  # type: ignore[method-assign]
+    TOOLS["scanner"].driver(link).abort()
+    assert link.commands == ["JOB:ABOR", "SAFE"]
+
+
+def test_a_table_with_values_that_are_no_numbers_is_garbled() -> None:
+    link = ScriptedLink({})
+    link.block = lambda *_: np.array([1, 2, math.nan, 4, 5, 6], "<f4")  # type: ignore[method-assign]
+    with pytest.raises(Garbled):
+        cast(SiteTool, TOOLS["film"].driver(link)).rows("J1")
+    assert link.distrusted

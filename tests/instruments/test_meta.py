@@ -59,6 +59,10 @@ def spellings(head: str) -> Iterator[str]:
     """The same command as a careless or cunning caller may write it."""
     yield from (head, head.lower(), ":" + head, "  " + head)
     words = head.split(":")
+    yield from (f"{head}:LEV:IMMediate:AMPL", ":".join([words[0] + "1", *words[1:]]))
+    if len(words) > 1:
+        # A compound command: what follows the semicolon goes on from the path before it.
+        yield f"{':'.join(words[:-1])}:OTHER 1;{words[-1]}"
     if all(len(word) == 4 and word[3] not in "AEIOU" for word in words):
         yield ":".join(word + "xyz" for word in words)
 
@@ -188,7 +192,8 @@ def test_a_ramp_that_fails_half_way_leaves_no_door_open() -> None:
     ("written", "short"),
     [(":SOURce:VOLTage", "SOUR:VOLT"), ("lay:dose:star", "LAY:DOSE:STAR"), ("*rst", "*RST"),
      ("OUTPut", "OUTP"), ("CURRent:PROTection", "CURR:PROT"), ("MEASure", "MEAS"),
-     ("POWer", "POW"), ("", "")],
+     ("POWer", "POW"), ("", ""), (":SOURce1:VOLTage:LEVel:IMMediate:AMPLitude", "SOUR:VOLT"),
+     ("GAS:CL2", "GAS:CL2"), ("STAT", "STAT")],
 )  # fmt: skip
 def test_long_spellings_are_the_short_ones(written: str, short: str) -> None:
     assert plain(written) == short
@@ -209,17 +214,23 @@ class Foreign(Link):
         self.distrusted += 1
 
 
-@pytest.mark.parametrize("words", ["REMOTE IDLE", "ERR 17", "0;1;2", "+OVLD", '"OK"'])
+@pytest.mark.parametrize("words", ["REMOTE IDLE", "ERR 17", "0;1;2", "+OVLD", '"OK"', "1_0"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_another_tools_words_are_never_taken_for_an_answer(kind: str, words: str) -> None:
     link = Foreign(words)
     tool: Any = TOOLS[kind].driver(link)
-    names = [e.name for e in tool.entries() if isinstance(e, (Reading, Setting, Choice))]
+    # A word in quotes is a name like any other: no driver can know it for another tool's.
+    kinds = (Reading, Setting, Choice) if words == '"OK"' else (Reading, Setting, Choice, Text)
+    names = [e.name for e in tool.entries() if isinstance(e, kinds)]
     for k, name in enumerate(names, start=1):
         with pytest.raises(Garbled):
             getattr(tool, name)
         assert link.distrusted == k
-    for call in (tool.connect, tool.status, tool.port, tool.slot_map, tool.job_log_kept):
+    calls = [tool.connect, tool.status, tool.port, tool.slot_map, tool.job_log_kept]
+    calls += [lambda: tool.find_job("t"), lambda: tool.last_job("w"), lambda: tool.job("J1")]
+    if words != '"OK"':
+        calls.append(lambda: tool.wafer_at(1))
+    for call in calls:
         with pytest.raises(Garbled):
             call()
 

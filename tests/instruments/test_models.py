@@ -325,10 +325,12 @@ def test_the_error_queue_overflows_in_its_last_place() -> None:
         ("LAY:DOSE:STAR", -109), ("LAY:DOSE:STAR ten", -224), ("LAY:DOSE:STAR nan", -222),
         ("LAY:DOSE:STAR 1", -222), ("LAY:DOSE:COUN 1.5", -222), ("LAY:KIND STAR", -224),
         ("ILL:SIGI 0.9", -221), ('EXP:RET "lower"', -224), ("EXP:RET R1", -224),
-        ("CARR:MAP?", -241), ("CARR:WAF? 26", -241), ('CARR:DOCK "NOWHERE"', -241),
+        ("CARR:MAP?", -241), ("CARR:WAF? 26", -222), ('CARR:DOCK "NOWHERE"', -241),
         ("CARR:DOCK", -109), ('JOB:STAR "t"', -109), ('JOB:STAR "t",1', -241),
         ('JOB:STAR t,1', -224), ('TRAC:DATA? "J9",DOSE', -241), ("TRAC:DATA?", -109),
-        ("DIAG:BLOC? 1e9", -222), ("FOO?", -113),
+        ("DIAG:BLOC? 1e9", -222), ("FOO?", -113), ("CARR:WAF?", -109), ("CARR:WAF? 1", -241),
+        ("DIAG:BLOC?", -109),
+        ("LOG:DATA?", -109), ("LOG:DATA? 4294967296", -222), ("LAY:DOSE:STAR 3_0", -224),
     ],
 )  # fmt: skip
 def test_refusals_change_nothing_and_leave_one_error(line: str, code: int) -> None:

@@ -91,6 +91,39 @@ def test_the_status_byte_is_read_beside_the_messages(no_faults: Fab, wire: str) 
     session.close()
 
 
+@pytest.mark.parametrize("wire", ["hislip", "vxi11"])
+def test_the_status_byte_says_when_an_answer_waits_and_not_before(
+    no_faults: Fab, wire: str
+) -> None:
+    session: Any = pyvisa.ResourceManager("@py").open_resource(
+        no_faults.resource("scanner", wire), timeout=500, open_timeout=1000,
+        read_termination="\n", write_termination="\n",
+    )  # fmt: skip
+    no_faults.control.fault("SCN-1", wire, "delay", seconds=0.2, match="LAY:KIND?")
+    session.write("LAY:KIND?")
+    assert session.read_stb() == 0
+    ends = time.monotonic() + 2
+    while not session.read_stb() & 16:
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+    assert session.read() == "UNI"
+    assert session.read_stb() == 0
+    session.close()
+
+
+def test_without_a_link_vxi11_does_nothing(no_faults: Fab) -> None:
+    port = no_faults.ports["tools"]["SCN-1"]["ports"]["vxi11"]
+    link = struct.pack("!iII", 1, 0, 0) + struct.pack("!I", 5) + b"inst0\0\0\0"
+    status = struct.pack("!iIII", 1, 0, 0, 100)
+    with socket.create_connection(("127.0.0.1", port), timeout=2) as raw:
+        errors = []
+        for number, (procedure, arguments) in enumerate(
+            [(13, status), (10, link), (13, status), (23, struct.pack("!i", 1)), (13, status)]
+        ):
+            errors.append(struct.unpack("!I", _rpc(raw, number + 1, procedure, arguments)[:4])[0])
+    assert errors == [4, 0, 0, 0, 4]
+
+
 def test_a_vxi11_lock_keeps_others_out(no_faults: Fab) -> None:
     manager = pyvisa.ResourceManager("@py")
     name = no_faults.resource("scanner", "vxi11")

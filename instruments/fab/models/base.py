@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.fab.housekeeping import CHANNELS as HOUSEKEEPING
-from instruments.fab.housekeeping import Housekeeping
+from instruments.fab.housekeeping import LAST_SAMPLE, Housekeeping
 from instruments.fab.world import STOCKER, NoSuchThing, Wafer, World
 
 DOCK_S = 12.0
@@ -46,8 +46,11 @@ class Number:
 
     def read(self, text: str) -> float:
         """The value in `text`, or `Refuse`."""
+        if not text:
+            raise Refuse(-109, "Missing parameter")
         try:
-            value = float(text)
+            # Python would read an underscore as nothing; no instrument does.
+            value = float(text.replace("_", "?"))
         except ValueError as error:
             raise Refuse(-224, "Illegal parameter value") from error
         if not (math.isfinite(value) and self.low <= value <= self.high):
@@ -70,6 +73,8 @@ class Word:
 
     def read(self, text: str) -> str:
         """The word in `text`, or `Refuse`."""
+        if not text:
+            raise Refuse(-109, "Missing parameter")
         if text.upper() not in self.words:
             raise Refuse(-224, "Illegal parameter value")
         return text.upper()
@@ -270,7 +275,7 @@ class ToolModel:
             "CARR:DOCK": self._dock,
             "CARR:STAT?": lambda _: self._port(),
             "CARR:MAP?": lambda _: f'"{self._docked().slot_map()}"',
-            "CARR:WAF?": lambda a: f'"{self._docked().slots.get(self._slot(a), "")}"',
+            "CARR:WAF?": lambda a: self._wafer_in(self._slot(a)),
             "CARR:UND": lambda _: self._undock(),
             "JOB:STAR": self._start,
             "JOB:FIND?": lambda a: self.by_token.get(self._quoted(a), "NONE"),
@@ -342,6 +347,9 @@ class ToolModel:
         if not self._is_docked():
             raise Refuse(-241, "Hardware missing; no carrier is docked")
         return self.world.carrier(self.carrier_id)
+
+    def _wafer_in(self, slot: int) -> str:
+        return f'"{self._docked().slots.get(slot, "")}"'
 
     def _undock(self) -> None:
         if self.running is not None:
@@ -428,8 +436,8 @@ class ToolModel:
         return block(np.arange(count, dtype=np.float32))
 
     def _log_data(self, argument: str) -> bytes:
-        first = int(Number(0, 1e9, 0, whole=True).read(argument))
-        return block(self.housekeeping.rows(first).ravel())
+        first = int(Number(0, LAST_SAMPLE, 0, whole=True).read(argument))
+        return framed(self.housekeeping.rows(first).tobytes())
 
     def _trace_data(self, argument: str) -> bytes:
         job, channel = self._job_and_channel(argument)
@@ -494,6 +502,10 @@ class ToolModel:
 
 def block(samples: NDArray[np.float32]) -> bytes:
     """A definite-length block of little-endian float32 (IEEE 488.2 §8.7.9)."""
-    raw = np.asarray(samples, dtype="<f4").tobytes()
+    return framed(np.asarray(samples, dtype="<f4").tobytes())
+
+
+def framed(raw: bytes) -> bytes:
+    """A definite-length block of `raw`."""
     length = str(len(raw)).encode("ascii")
     return b"#%d%s" % (len(length), length) + raw

@@ -128,12 +128,12 @@ class ProberModel(MeasuringModel):
 
     def _contact(self, argument: str) -> None:
         self._refuse_while_running()
-        if argument.upper() not in ("UP", "DOWN"):
-            raise Refuse(-224, "Illegal parameter value")
-        if argument.upper() == "DOWN":
-            self.is_down = True
-        else:
+        if Word(("UP", "DOWN"), "UP").read(argument) == "UP":
             self._lift()
+            return
+        if self.smu.is_on and not self.is_down:
+            self.smu.check_gentle()
+        self.is_down = True
 
     def _lift(self) -> None:
         """Nothing arcs: the source is off before the needles leave the pads."""

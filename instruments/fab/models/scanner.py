@@ -48,9 +48,9 @@ class ScannerModel(ToolModel):
         "overlay_y": "nm",
         "immersion": "times the defects",
     }
+    own_counters: ClassVar[tuple[str, ...]] = ("pulses",)
     heat: float = 0.0
     heat_at: float = 0.0
-    pulses: int = 0
     shutter_open: bool = False
     stage: str = "READY"
 
@@ -65,7 +65,7 @@ class ScannerModel(ToolModel):
             "STAG:STAT?": lambda _: self.stage,
             "LENS:HEAT?": lambda _: f"{self._heat_now() * HEAT_FOCUS_NM:.6g}",
             "SENS:TEMP?": lambda _: f"{22.0 + 0.003 * self.rng.normal():.4f}",
-            "COUN:PULS?": lambda _: str(self.pulses),
+            "COUN:PULS?": lambda _: str(self.counters["pulses"]),
             "TRAC:PULS?": lambda a: str(self.ended_job(self._quoted(a)).data["pulses"]),
         }
 
@@ -149,7 +149,7 @@ class ScannerModel(ToolModel):
         self.world.expose(wafer, field, Shot(real_dose, real_focus))
         pulses = round(real_dose * PULSES_PER_MJ)
         job.data["pulses"] += pulses
-        self.pulses += pulses
+        self.counters["pulses"] += pulses
         self._warm(real_dose / (30.0 * len(full_fields())))
 
     def on_end(self, job: Job, wafer: Wafer) -> None:

@@ -187,6 +187,8 @@ class SourceMeter:
         plain, is_query = plain_head(head.removesuffix("?")), head.endswith("?")
         if is_query:
             return self._asked(plain)
+        if not argument and (plain in SETTINGS or plain in ("FORM:ELEM", "SENS:FUNC")):
+            raise Refuse(-109, "Missing parameter")
         if plain == "FORM:ELEM":
             self._choose_elements(argument)
         elif plain.startswith("SENS:FUNC"):
@@ -199,8 +201,6 @@ class SourceMeter:
         row = SETTINGS.get(plain)
         if row is None:
             raise Refuse(-113, "Undefined header")
-        if not argument:
-            raise Refuse(-109, "Missing parameter")
         value = row.read(argument)
         self._check_step(plain, value)
         self.settings[plain] = value
@@ -238,11 +238,26 @@ class SourceMeter:
         self.functions = chosen
 
     def _check_step(self, head: str, value: float | str) -> None:
-        largest = LARGEST_STEP.get(head)
-        if largest is None or not (self.settings["OUTP"] and self._is_touching()):
+        if not self._is_touching():
             return
-        if abs(float(value) - float(self.settings[head])) > largest * (1 + 1e-9):
-            raise Refuse(-221, f"Settings conflict; a step above {largest:g} on the needles")
+        if head == "OUTP" and value and not self.settings["OUTP"]:
+            self.check_gentle()
+        if not self.settings["OUTP"]:
+            return
+        if head == "SOUR:FUNC" and value != self.settings["SOUR:FUNC"]:
+            self.check_gentle("VOLT", "CURR")
+        if head in LARGEST_STEP:
+            _check_size(head, float(value) - float(self.settings[head]))
+
+    def check_gentle(self, *functions: str) -> None:
+        """Raise `Refuse` where the source, or each of `functions`, is more than a step from 0."""
+        for one in functions or (str(self.settings["SOUR:FUNC"]),):
+            _check_size(f"SOUR:{one}", float(self.settings[f"SOUR:{one}"]))
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the output is on."""
+        return bool(self.settings["OUTP"])
 
     # ------------------------------------------------------------------ measuring
     def _point(self) -> Point:
@@ -278,6 +293,12 @@ class SourceMeter:
             zip(ELEMENTS, (volts, amperes, ohms, self._now(), float(status)), strict=True)
         )
         return ",".join(f"{values[one]:+.6E}" for one in self.elements)
+
+
+def _check_size(head: str, step: float) -> None:
+    largest = LARGEST_STEP[head]
+    if abs(step) > largest * (1 + 1e-9):
+        raise Refuse(-221, f"Settings conflict; a step above {largest:g} on the needles")
 
 
 def noisy(point: Point, cycles: float, rng: np.random.Generator) -> tuple[float, float]:

@@ -13,7 +13,7 @@ import struct
 from dataclasses import dataclass
 
 from instruments.fab.faults import Faults
-from instruments.fab.wires.channel import Channel, Reply, ToolPower, ship, spoiled
+from instruments.fab.wires.channel import SILENT, Channel, Reply, ToolPower, ship, spoiled
 from instruments.resource_name import Wire
 
 _HEAD = struct.Struct("!2sBBIQ")
@@ -36,6 +36,8 @@ class Session:
 
     number: int
     clearing: bool = False
+    unread: bool = False
+    """An answer was sent and the client has not said that it was delivered."""
     answering: asyncio.Task[bool] | None = None
 
 
@@ -47,6 +49,11 @@ class Message:
     control: int
     parameter: int
     payload: bytes
+
+    @property
+    def says_delivered(self) -> bool:
+        """RMT-delivered: the client has read its last answer to the end (IVI-6.1 §6.14)."""
+        return bool(self.control & 1)
 
 
 class HislipChannel(Channel):
@@ -86,7 +93,7 @@ class HislipChannel(Channel):
             message = await _receive(reader)
             if message.kind == CLEAR_COMPLETE:
                 await self.power.thaw()
-                received, session.clearing = b"", False
+                received, session.clearing, session.unread = b"", False, False
                 _send(writer, CLEAR_DONE, 0, 0)
             elif message.kind == TRIGGER:
                 continue
@@ -95,6 +102,8 @@ class HislipChannel(Channel):
             elif session.clearing:
                 continue
             else:
+                # Whoever asks again forgoes what was not read yet.
+                session.unread = False
                 received += message.payload
                 if message.kind == DATA_END:
                     complete, received = received, b""
@@ -108,8 +117,10 @@ class HislipChannel(Channel):
         if answer is not None:
             if answer:
                 writer.write(_framed(answer, number))
+                session.unread = True
             return True
-        session.answering = asyncio.ensure_future(self._answer_slowly(writer, number, message))
+        work = self._answer_slowly(writer, session, number, message)
+        session.answering = asyncio.ensure_future(work)
         try:
             return await session.answering
         except asyncio.CancelledError:
@@ -120,11 +131,12 @@ class HislipChannel(Channel):
             session.answering = None
 
     async def _answer_slowly(
-        self, writer: asyncio.StreamWriter, number: int, message: bytes
+        self, writer: asyncio.StreamWriter, session: Session, number: int, message: bytes
     ) -> bool:
         reply = await self.respond(message)
         if not reply.data and reply.kind not in ("close", "reset"):
             return True
+        session.unread = reply.kind not in SILENT
         return await ship(writer, _framed_with_fault(reply, number), reply)
 
     # ------------------------------------------------------------------ asynchronous channel
@@ -143,7 +155,8 @@ class HislipChannel(Channel):
             elif message.kind == STATUS:
                 if await self.met_aside(writer, "(status)"):
                     continue
-                waiting = _MAV if session.answering is not None else 0
+                session.unread = session.unread and not message.says_delivered
+                waiting = _MAV if session.unread else 0
                 _send(writer, STATUS_ANSWER, self.tool.status_byte() | waiting, 0)
             elif message.kind == MAX_SIZE:
                 _send(writer, MAX_SIZE_ANSWER, 0, 0, struct.pack("!Q", _PIECE))

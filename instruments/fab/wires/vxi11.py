@@ -36,6 +36,21 @@ class Connection:
     last_record: bytes = b""
     linked: bool = False
 
+    def forget(self) -> None:
+        """Drop what was written, what works on it, and what was not read."""
+        if self.work is not None:
+            self.work.cancel()
+        self.received.clear()
+        self.unread, self.work, self.waiting = b"", None, None
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether an answer waits to be read; not while the tool still works on it."""
+        if self.unread or self.work is None or not self.work.done():
+            return bool(self.unread)
+        reply = self.work.result()
+        return bool(reply.data) and reply.kind not in SILENT
+
 
 class Call:
     """One remote procedure call, unpacked field by field."""
@@ -81,10 +96,14 @@ class Vxi11Channel(Channel):
                 if not await self._answer(connection, call):
                     return
         finally:
-            if connection.work is not None:
-                connection.work.cancel()
-            if self.lock_holder is connection:
-                self.lock_holder = None
+            self._end_link(connection)
+
+    def _end_link(self, connection: Connection) -> None:
+        """The client's work, its lock and its link end together."""
+        if self.lock_holder is connection:
+            self.lock_holder = None
+        connection.forget()
+        connection.linked = False
 
     async def _answer(self, connection: Connection, call: Call) -> bool:
         beside = {CLEAR: "(clear)", READ_STB: "(status)"}.get(call.procedure)
@@ -96,7 +115,7 @@ class Vxi11Channel(Channel):
             CREATE_LINK: self._create_link,
             CLEAR: self._clear,
         }
-        slow = procedures.get(call.procedure)
+        slow = procedures.get(call.procedure) if self._may(connection, call) else None
         body = await slow(connection, call) if slow else self._quick(connection, call)
         reply = connection.waiting if call.procedure == READ and not connection.unread else None
         if reply is not None:
@@ -112,9 +131,20 @@ class Vxi11Channel(Channel):
             framed = previous + framed
         return await ship(connection.writer, framed, reply)
 
+    @staticmethod
+    def _may(connection: Connection, call: Call) -> bool:
+        """Nothing but a link can be asked for without a link."""
+        return connection.linked or call.procedure == CREATE_LINK
+
     def _quick(self, connection: Connection, call: Call) -> bytes:
+        if not self._may(connection, call):
+            # Longer than most answers to a refusal need: every reader finds its fields.
+            return struct.pack("!III", NO_LINK, 0, 0)
+        if call.procedure == DESTROY_LINK:
+            self._end_link(connection)
+            return struct.pack("!I", NO_ERROR)
         if call.procedure == READ_STB:
-            waiting = _MAV if connection.unread or connection.work else 0
+            waiting = _MAV if connection.has_answer else 0
             return struct.pack("!II", NO_ERROR, self.tool.status_byte() | waiting)
         if call.procedure == LOCK:
             free = self.lock_holder in (None, connection)
@@ -124,7 +154,7 @@ class Vxi11Channel(Channel):
             held = self.lock_holder is connection
             self.lock_holder = None if held else self.lock_holder
             return struct.pack("!I", NO_ERROR if held else NO_LOCK)
-        plain = (TRIGGER, REMOTE, LOCAL, ENABLE_SRQ, DESTROY_LINK, DESTROY_INTR)
+        plain = (TRIGGER, REMOTE, LOCAL, ENABLE_SRQ, DESTROY_INTR)
         return struct.pack("!I", NO_ERROR if call.procedure in plain else NOT_SUPPORTED)
 
     async def _create_link(self, connection: Connection, call: Call) -> bytes:
@@ -132,16 +162,11 @@ class Vxi11Channel(Channel):
         return struct.pack("!IIII", NO_ERROR, 1, 0, _LARGEST)
 
     async def _clear(self, connection: Connection, call: Call) -> bytes:
-        if connection.work is not None:
-            connection.work.cancel()
-        connection.received.clear()
-        connection.unread, connection.work, connection.waiting = b"", None, None
+        connection.forget()
         return struct.pack("!I", NO_ERROR)
 
     async def _write(self, connection: Connection, call: Call) -> bytes:
         _link, _io, _lock, flags, data = (*(call.uint() for _ in range(4)), call.opaque())
-        if not connection.linked:
-            return struct.pack("!II", NO_LINK, 0)
         if self.lock_holder not in (None, connection):
             return struct.pack("!II", LOCKED, 0)
         connection.received += data
