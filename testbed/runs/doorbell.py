@@ -1,4 +1,8 @@
-"""The doorbell: a message only says "look at run N"; losing one costs a period of the sweep."""
+"""The doorbell: a message only says "look at run N"; losing one costs a period of the sweep.
+
+A run has one bell however many tools it holds: the queue of the tool that it stands under. The
+worker that answers claims all of them.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,13 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from testbed.celery import app
-from testbed.runs.models import Run
+from testbed.runs.models import Lease, Run, RunTool
 
 log = logging.getLogger(__name__)
 LOOK_AT = "testbed.runs.tasks.look_at"
@@ -24,6 +30,12 @@ def ring_on_commit(run: Run) -> None:
     set_due(run.pk)
     queue, run_id = run.tool.queue, run.pk
     transaction.on_commit(lambda: ring(queue, run_id))
+
+
+def waits_for_a_tool() -> Q:
+    """Runs of which a tool, whichever, is somebody's now: nobody could claim all of its tools."""
+    held = Lease.objects.filter(expires_at__gt=Now()).exclude(holder="").values("tool")
+    return Q(pk__in=RunTool.objects.filter(is_open=True, tool__in=held).values("run"))
 
 
 def set_due(run_id: int) -> None:

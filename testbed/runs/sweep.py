@@ -122,8 +122,8 @@ def make_stopped_safe() -> int:
 
 def ring_due() -> int:
     """Bells that were lost between a commit and the broker, or in a worker that died."""
-    held = Lease.objects.filter(expires_at__gt=Now()).exclude(holder="").values("tool")
-    due = Run.objects.filter(due_at__lte=Now()).exclude(tool__in=held).select_related("tool")
+    rows = Run.objects.filter(due_at__lte=Now()).exclude(doorbell.waits_for_a_tool())
+    due = list(rows.select_related("tool"))
     for run in due:
         doorbell.set_due(run.pk)
         doorbell.ring(run.tool.queue, run.pk)

@@ -83,8 +83,11 @@ def _claim(tool: Tool) -> Claim | None:
 
 
 def _let_go(tool: Tool, held: Claim) -> None:
-    """Free the tool; a run whose bell found it taken is rung again."""
+    """Free the tool; a run whose bell found it taken is rung again.
+
+    Once, when the last of its tools is free: before that nobody could claim them all.
+    """
     lease.release(held)
     due = Run.objects.filter(run_tools__tool=tool, due_at__isnull=False)
-    for run in due.select_related("tool"):
+    for run in due.exclude(doorbell.waits_for_a_tool()).select_related("tool"):
         doorbell.ring(run.tool.queue, run.pk)

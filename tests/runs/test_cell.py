@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from dataclasses import dataclass
+from datetime import timedelta
 
 import jsonschema
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.test import TestCase
 from django.utils import timezone
 
 from instruments.catalogue import PLANS
@@ -18,7 +20,7 @@ from testbed.people.models import User
 from testbed.process.models import Operation, Recipe, Route
 from testbed.refusals import Refusal
 from testbed.runs import advance as engine
-from testbed.runs import control, lease, log, sweep
+from testbed.runs import control, lease, log, sweep, watch
 from testbed.runs.lease import LeaseLost
 from testbed.runs.models import Lease, Reading, Run, RunTool, Step, TraceBlock
 from testbed.runs.start import start
@@ -239,6 +241,28 @@ def test_all_are_claimed_or_none(floor: Floor) -> None:
     assert taken.taken_over
     with pytest.raises(LeaseLost):
         lease.fence(both)
+
+
+def test_a_cell_has_one_bell_and_it_rings_when_the_last_of_its_tools_is_free(
+    cell: Cell, bells: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        run = cell.start()
+    own = [(run.tool.queue, run.pk)]
+    assert bells == own
+    bells.clear()
+    monkeypatch.setattr(watch, "ask", lambda tool: ("", "IDLE"))
+    assert watch.ask_idle() == 3
+    assert bells == own
+    bells.clear()
+    Run.objects.update(due_at=timezone.now() - timedelta(hours=1))
+    other = next(tool for tool in run.tools() if tool != run.tool)
+    held = lease.claim(tool_ids=[other.pk], run_id=None)
+    assert held is not None
+    assert sweep.ring_due() == 0
+    lease.release(held)
+    assert sweep.ring_due() == 1
+    assert bells == own
 
 
 def test_a_parked_tool_is_left_alone_by_a_worker_that_starts(floor: Floor) -> None:
