@@ -32,7 +32,10 @@ class CdSemProgram(SiteProgram):
     )
 
     def found(self, tool: SiteTool, rows: NDArray[np.float64], handle: str) -> Done:
-        """`cd` and `lwr` per field, their mean, and the mean profile of the centre site."""
+        """`cd` and `lwr` per field, their mean, and the mean profile of the centre site.
+
+        Edges less steep than in focus tell of defocus, or of charge (manual.md, Charging).
+        """
         sites = [site_of(*map(float, row)) for row in rows]
         values = tuple(value for site in sites for value in _values(site))
         resolved = np.array([site.cd for site in sites if site.is_resolved])
@@ -41,7 +44,11 @@ class CdSemProgram(SiteProgram):
             ReadingValue("resolved", float(len(resolved)), ""),
         ]
         if resolved.size:
-            readings.append(ReadingValue("cd_mean", float(resolved.mean()), "nm"))
+            slopes = np.array([site.edge_slope for site in sites if site.is_resolved])
+            readings += [
+                ReadingValue("cd_mean", float(resolved.mean()), "nm"),
+                ReadingValue("edge_slope_mean", float(slopes.mean()), "nm"),
+            ]
         return Done(tuple(readings), values, traces_of(tool, handle, PROFILE) if sites else ())
 
 

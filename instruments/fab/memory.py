@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,8 @@ def _flat(wafer: Wafer) -> dict[str, Any]:
     flat = asdict(wafer)
     flat["shots"] = [[*at, shot.dose, shot.focus] for at, shot in wafer.shots.items()]
     flat["lines"] = [
-        [*at, line.cd, line.lwr, line.slope, line.passes] for at, line in wafer.lines.items()
+        [*at, *(getattr(line, one.name) for one in fields(Line))]
+        for at, line in wafer.lines.items()
     ]
     return flat
 

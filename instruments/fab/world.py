@@ -41,12 +41,19 @@ class NoSuchThing(LookupError):
 
 @dataclass
 class Line:
-    """One field's pattern after development, nm."""
+    """One field's pattern after development, nm, and what electron beams did to it.
+
+    `shrunk` nm are gone; `charge` is what was left on it, V, negative electrons counted positive,
+    at the physical time `charged_at`.
+    """
 
     cd: float
     lwr: float
     slope: float
     passes: int = 0
+    shrunk: float = 0.0
+    charge: float = 0.0
+    charged_at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -207,7 +214,8 @@ class World:
         surface = self.surface(wafer)
         for at, shot in wafer.shots.items():
             noise = self._rng.normal(0, FIELD_NOISE_NM)
-            width = float(surface.cd(shot.dose, shot.focus))
+            dose = shot.dose * self.process.warmed(at, bake)
+            width = float(surface.cd(dose, shot.focus))
             width += self.process.signature[at] + noise
             wafer.lines[at] = Line(max(width, 0.0), *self._edges(surface, shot))
         wafer.history.append("develop")

@@ -20,7 +20,7 @@ class Track(ScpiTool):
     )  # fmt: skip
     thickness = Setting(
         "COAT:THIC", unit="nm", low=40, high=400, kind=RECIPE, verify=1e-3,
-        doc="Target thickness of the resist.",
+        doc="Thickness that the resist gives at 1500 rpm.",
     )  # fmt: skip
     bake_temperature = Setting(
         "BAKE:TEMP", unit="°C", low=60, high=180, kind=RECIPE, verify=1e-3,

@@ -22,7 +22,9 @@ _OPERATION = RecipeField("operation", Track.operation, "Operation", "작업", No
 _COAT = (
     RecipeField("resist", Track.resist, "Resist", "감광제"),
     RecipeField("spin_rpm", Track.spin, "Spin speed", "회전수", 1500.0),
-    RecipeField("thickness_nm", Track.thickness, "Thickness", "두께", 90.0),
+    RecipeField(
+        "thickness_nm", Track.thickness, "Thickness at 1500 rpm", "1500 rpm 기준 두께", 90.0
+    ),
     RecipeField(
         "bake_temperature_c", Track.bake_temperature, "Soft bake temperature", "소프트 베이크 온도",
         110.0,

@@ -20,6 +20,7 @@ NAMES: dict[str, Promise] = {
     "dishing": _("Dishing"),
     "dose_mean": _("Mean dose"),
     "dose_set": _("Dose set"),
+    "edge_slope_mean": _("Mean edge slope"),
     "endpoint_seen": _("Endpoint seen (1 = yes)"),
     "endpoint_time": _("Time of the endpoint"),
     "etch_depth": _("Etch depth"),

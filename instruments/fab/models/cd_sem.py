@@ -11,16 +11,22 @@ from numpy.typing import NDArray
 from instruments.fab.models.base import Handler, Job, Name, Number, Refuse, Word
 from instruments.fab.models.litho import COLUMNS, ROWS, field_centre
 from instruments.fab.models.metrology import MeasuringModel
-from instruments.fab.world import Wafer
+from instruments.fab.world import Line, Wafer
 
 SITE_S = 1.2
 REPEATABILITY_NM = 0.12
 SHRINK_NM = 0.30
+NEUTRAL_V = 500.0
+CHARGE_V = 10.0
+CHARGE_TAU_S = 300.0
+SHIFT_NM_V, BLUR_V, GLARE_V = 0.05, 0.02, 0.01
+"""Of a line's width, its edges' steepness and brightness, for each volt."""
+INSULATORS = ("oxide", "nitride")
 LARGEST_STEP_V = 200.0
 
 
 class CdSemModel(MeasuringModel):
-    """Measures line widths, with noise, and shrinks what it looks at."""
+    """Measures line widths, with noise, and shrinks and charges what it looks at."""
 
     model: ClassVar[str] = "CDSEM-300"
     columns: ClassVar[int] = 9
@@ -73,19 +79,31 @@ class CdSemModel(MeasuringModel):
     def measure(self, job: Job, wafer: Wafer, place: Any) -> list[float]:
         """One field's line."""
         column, row = place
-        line, value = wafer.lines[column, row], job.settings
-        # Shrink grows with electron dose and landing energy; the first pass is corrected for it.
-        shrink = SHRINK_NM * (float(value["SEM:DOSE"]) / 10) * (float(value["SEM:LAND"]) / 500)
-        shrink *= wafer.coat is not None
-        width = line.cd - shrink * line.passes
+        line, dose = wafer.lines[column, row], float(job.settings["SEM:DOSE"])
+        volts = self._charge(job, wafer, line)
+        width = line.cd - line.shrunk + SHIFT_NM_V * volts
+        if wafer.coat is not None:
+            line.shrunk += SHRINK_NM * (dose / 10) * (float(job.settings["SEM:LAND"]) / 500)
         line.passes += 1
-        noise = REPEATABILITY_NM * math.sqrt(10 / float(value["SEM:DOSE"]))
-        width += self.rng.normal(0, noise)
-        target = float(value["MEAS:TARG"])
+        width += self.rng.normal(0, REPEATABILITY_NM * math.sqrt(10 / dose))
+        target = float(job.settings["MEAS:TARG"])
         resolved = 0.5 * target <= width <= 1.6 * target
         x, y = field_centre((column, row))
         cd, lwr = (width, line.lwr + self.rng.normal(0, 0.05)) if resolved else (-1.0, -1.0)
-        return [column, row, x, y, cd, lwr, line.passes, float(resolved), line.slope]
+        slope = line.slope * (1 + BLUR_V * abs(volts))
+        job.data.setdefault("volts", []).append(volts)
+        return [column, row, x, y, cd, lwr, line.passes, float(resolved), slope]
+
+    def _charge(self, job: Job, wafer: Wafer, line: Line) -> float:
+        """Volts of negative charge that this pass sees; what it leaves stays on `line`."""
+        now = job.started + self.align_s + SITE_S * (len(job.data["rows"]) + 1)
+        left = line.charge * math.exp(-max(0.0, now - line.charged_at) / CHARGE_TAU_S)
+        gained = 0.0
+        if wafer.coat is not None or (wafer.films and wafer.films[-1].material in INSULATORS):
+            unbalanced = float(job.settings["SEM:LAND"]) / NEUTRAL_V - 1
+            gained = CHARGE_V * unbalanced * float(job.settings["SEM:DOSE"]) / 10
+        line.charge, line.charged_at = left + gained, now
+        return left + gained / 2
 
     def on_end(self, job: Job, wafer: Wafer) -> None:
         """Beam off."""
@@ -101,10 +119,14 @@ class CdSemModel(MeasuringModel):
         rows = job.data["rows"]
         if not rows:
             raise Refuse(-241, "Hardware missing; no site was measured")
-        row = min(rows, key=lambda r: math.hypot(r[2], r[3]))
-        width = max(row[4], 0.0)
+        nearest = min(range(len(rows)), key=lambda k: math.hypot(rows[k][2], rows[k][3]))
+        width, slope = max(rows[nearest][4], 0.0), rows[nearest][8]
+        glare = float(np.clip(GLARE_V * job.data["volts"][nearest], -0.9, 0.9))
         x = np.linspace(-64, 64, 256)
-        edges = sum(np.exp(-(((x - side * width / 2) / row[8]) ** 2)) for side in (-1, 1))
+        edges = sum(
+            (1 - side * glare) * np.exp(-(((x - side * width / 2) / slope) ** 2))
+            for side in (-1, 1)
+        )
         return np.asarray(0.3 + edges, dtype=np.float32)
 
     def trace_step(self, job: Job, channel: str) -> float:

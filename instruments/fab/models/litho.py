@@ -13,7 +13,7 @@ per field with zero mean, so that the truth about a wafer is one set of numbers.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
@@ -25,11 +25,16 @@ FULL_RADIUS_MM = 147.0
 COLUMNS = 11
 ROWS = 7
 TARGET_NM = 40.0
+CD_SIGNATURE_NM = 0.25
 LIMIT = 0.10
 EL_FOR_DOF = 10.0
 # Acid that is lost before the bake: ln(dose to size) grows by this much at most.
 DELAY_MOST = 0.006
 DELAY_TAU_S = 60.0
+# Of the post-exposure bake: ln(dose to size) falls by this much for each degree.
+PEB_PER_C = 0.012
+ROOM_C = 23.0
+PLATE_C = 0.10
 Field = tuple[int, int]
 Floats = NDArray[np.float64]
 
@@ -145,6 +150,8 @@ class Process:
     signature: dict[Field, float]
     slit_dose: float
     best_thickness: float
+    plate: dict[Field, float] = field(default_factory=dict)
+    """How much warmer than the mean the plate is under each field at 100 °C, °C."""
 
     @classmethod
     def drawn(cls, seed: int) -> Process:
@@ -159,14 +166,22 @@ class Process:
             isofocal=float(rng.uniform(0.22, 0.35)),
             tilt=float(rng.uniform(-0.04, 0.04)),
         )
-        return cls(surface, _signature(rng), float(rng.normal(0, 0.003)), 90.0)
+        signature = _signature(rng, CD_SIGNATURE_NM)
+        # Its own numbers, so that the surface of a seed stays what it always was.
+        plate = _signature(np.random.default_rng([seed, 61]), PLATE_C)
+        return cls(surface, signature, float(rng.normal(0, 0.003)), 90.0, plate)
+
+    def warmed(self, at: Field, bake: Bake) -> float:
+        """Dose that counts under one field of the plate, relative to the set temperature's."""
+        share = (bake.temperature - ROOM_C) / (100.0 - ROOM_C)
+        return math.exp(PEB_PER_C * self.plate[at] * share)
 
     def effective(
         self, optics: Optics, coat: Coat, bake: Bake, focus_shift: float = 0.0
     ) -> Surface:
         """The surface a wafer sees: resist and bake move the dose, heating the focus."""
         swing = 0.04 * math.sin(2 * math.pi * (coat.thickness - self.best_thickness) / 57.0)
-        peb = -0.012 * (bake.temperature - 100) - 0.0012 * (bake.time - 60)
+        peb = -PEB_PER_C * (bake.temperature - 100) - 0.0012 * (bake.time - 60) + coat.duller
         delay = DELAY_MOST * (1 - math.exp(-max(bake.delay - 30, -30) / DELAY_TAU_S))
         develop = -0.003 * (bake.develop - 30)
         shift = swing + peb + delay + develop + optics.dose_shift() - self.slit_dose
@@ -206,10 +221,11 @@ class Optics:
 
 @dataclass(frozen=True)
 class Coat:
-    """A resist layer; thickness in nm."""
+    """A resist layer; thickness in nm, `duller` what its soft bake adds to ln(dose to size)."""
 
     resist: str
     thickness: float
+    duller: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -222,12 +238,13 @@ class Bake:
     develop: float = 30.0
 
 
-def _signature(rng: np.random.Generator) -> dict[Field, float]:
-    """CD offset per full field, nm: what is left of the wafer signature after correction.
+def _signature(rng: np.random.Generator, spread: float) -> dict[Field, float]:
+    """Offset per full field with the standard deviation `spread`: what correction leaves.
 
-    A scanner corrects the slow part of its signature itself, so what stays on the wafer has no
-    part that a polynomial of 4th order in columns and 3rd in rows could follow. It has a mean of
-    zero over the full fields and does not lean on the dose or focus axis of a matrix.
+    A scanner corrects the slow part of a wafer's signature itself, its own and the bake plate's,
+    so what stays on the wafer has no part that a polynomial of 4th order in columns and 3rd in
+    rows could follow. It has a mean of zero over the full fields and does not lean on the dose or
+    focus axis of a matrix.
     """
     fields = np.array(full_fields(), dtype=float)
     x = (fields[:, 0] - COLUMNS // 2) / (COLUMNS // 2)
@@ -240,5 +257,5 @@ def _signature(rng: np.random.Generator) -> dict[Field, float]:
     raw += rng.normal() * np.cos(2.5 * math.pi * radius)
     slow = np.stack([x**i * y**j for i in range(5) for j in range(4)], axis=1)
     left = raw - slow @ np.linalg.lstsq(slow, raw, rcond=None)[0]
-    left *= 0.25 / max(float(left.std()), 1e-9)
+    left *= spread / max(float(left.std()), 1e-9)
     return dict(zip(full_fields(), (float(v) for v in left), strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import numpy as np
@@ -12,6 +13,10 @@ from instruments.fab.models.litho import Bake, Coat
 from instruments.fab.world import Wafer
 
 THICKNESS_ERROR_NM = 0.15
+SPIN_RPM, SOFT_C, SOFT_S = 1500.0, 110.0, 60.0
+THINNER_PER_C = 2e-4
+DULLER_PER_C, DULLER_PER_S = 1e-3, 1e-4
+"""Change of ln(dose to size) by the soft bake."""
 COAT_BASE_S = 45.0
 DEVELOP_BASE_S = 25.0
 
@@ -65,8 +70,10 @@ class TrackModel(ToolModel):
 
     def on_start(self, job: Job, wafer: Wafer) -> None:
         """Draw this wafer's thickness and the traces' noise."""
-        target = float(job.settings["COAT:THIC"])
-        job.data["thickness"] = target + float(self.rng.normal(0, THICKNESS_ERROR_NM))
+        value = job.settings
+        spun = float(value["COAT:THIC"]) * math.sqrt(SPIN_RPM / float(value["COAT:SPIN"]))
+        baked = spun * (1 - THINNER_PER_C * (float(value["BAKE:TEMP"]) - SOFT_C))
+        job.data["thickness"] = baked + float(self.rng.normal(0, THICKNESS_ERROR_NM))
         job.data["noise_seed"] = int(self.rng.integers(2**31))
         waited = 0.0 if wafer.exposed_at is None else job.started - wafer.exposed_at
         job.data["peb_delay"] = max(0.0, waited) + float(job.settings["PEB:DEL"])
@@ -78,7 +85,10 @@ class TrackModel(ToolModel):
         self.counters["wafers"] += 1
         value = job.settings
         if value["TRK:OPER"] == "COAT":
-            self.world.coat(wafer, Coat(str(value["COAT:RES"]), job.data["thickness"]))
+            duller = DULLER_PER_C * (float(value["BAKE:TEMP"]) - SOFT_C)
+            duller += DULLER_PER_S * (float(value["BAKE:TIME"]) - SOFT_S)
+            coat = Coat(str(value["COAT:RES"]), job.data["thickness"], duller)
+            self.world.coat(wafer, coat)
             return
         temperature, time, develop = (
             float(value[head]) for head in ("PEB:TEMP", "PEB:TIME", "DEV:TIME")
