@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -28,6 +28,13 @@ Told = dict[str, Any]
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(news, "LOOK_EVERY_S", 0.02)
     monkeypatch.setattr(news_views, "BEAT_S", 0.2)
+
+
+@pytest.fixture(autouse=True)
+def nobody_stays_connected() -> Iterator[None]:
+    """The thread that Django's asynchronous views share outlives the test: not its connection."""
+    yield
+    asyncio.run(sync_to_async(connections.close_all)())
 
 
 def parsed(said: bytes) -> Told | None:
