@@ -306,7 +306,10 @@ class _Turn:
         for one, _trouble in told:
             ms = safety.wire_ms(one.driver, since=self.run.asked_at)
             moves.note_safe(self.held, self.run, one.tool, None, ms=ms)
-        moves.abort(self.held, self.run, undocked=all(undocked))
+        moves.abort(
+            self.held, self.run, self.step,
+            undocked=all(undocked), wire=self.crew.exchanges(),
+        )  # fmt: skip
 
     def _undock(self, one: Driven) -> bool:
         """Release the carrier of an aborted run; a tool that keeps it says so at the next dock."""

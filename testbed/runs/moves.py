@@ -313,9 +313,13 @@ def _free_tool(run: Run) -> None:
             e10.enter(tool=tool, state=E10State.STANDBY)
 
 
-def abort(held: Claim, run: Run, *, undocked: bool) -> None:
-    """The tool confirmed: the run is ABORTED, its wafers say how far they came."""
+def abort(
+    held: Claim, run: Run, step: Step | None, *, undocked: bool, wire: Sequence[Exchange]
+) -> None:
+    """The tool confirmed: the run is ABORTED, its wafers say how far they came, and what was
+    said on the wire stays with it as with a failed one."""
     with fenced(held):
+        keep_wire(run, step, wire)
         log.append(run=run, kind="tool.aborted", undocked=undocked)
         close_steps(run)
         end(run, RunState.ABORTED, safe_sent_at=timezone.now())

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 
 from testbed.material.models import SubstrateState, Wafer
@@ -179,8 +180,8 @@ def is_exposing(run: Run) -> bool:
     return run.steps.filter(is_process=True, state=StepState.SENT).exists()
 
 
-def test_an_abort_in_mid_exposure_is_confirmed_by_the_tool_within_a_second(
-    live_floor: Floor,
+def test_an_abort_in_mid_exposure_is_confirmed_by_the_tool_within_a_second_and_keeps_its_wire(
+    live_floor: Floor, client: Client
 ) -> None:
     run = slow_exposure(live_floor)
     assert live_floor.fab is not None
@@ -197,6 +198,12 @@ def test_an_abort_in_mid_exposure_is_confirmed_by_the_tool_within_a_second(
     assert 0 < run.events.get(kind="tool.safe_sent", data__has_key="ms").data["ms"] < 2_000
     wafers = list(run.run_wafers.values_list("state", flat=True))
     assert wafers == [SubstrateState.ABORTED, SubstrateState.SKIPPED]
+    kept = run.wire_logs.get()
+    assert kept.step == run.steps.get(state=StepState.FAILED)
+    assert any(one["tx"].startswith(safety.SAFE) for one in kept.exchanges)
+    client.force_login(live_floor.technician)
+    page = client.get(f"/runs/{run.pk}/", headers={"accept-language": "en"}).content.decode()
+    assert "What was said on the wire when it was aborted" in page
     assert log.verify(run).whole
     assert StateSpan.objects.get(tool=run.tool, ended_at=None).state == E10State.STANDBY
 
