@@ -11,7 +11,7 @@ from testbed.booking.clean_path import Cleaning, Stop, cheapest
 from testbed.booking.models import Allocation, BookingState, SupplyClaim, UseMode
 from testbed.booking.rules.base import CourseAsked, Qualified
 from testbed.booking.rules.training import final_day
-from testbed.tools.models import Clean, Course, Qualification, Tool, Training
+from testbed.tools.models import Clean, Course, Loading, Qualification, Tool, Training
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +33,9 @@ def with_answers(
 ) -> BookingRequest:
     """The request with what the form says.
 
-    A query for a lot, one for supplies, and, where a rule in force asks for them, one for
-    qualifications, one for the buddy's, two for courses, two for a route, one for cleans.
+    A query for a lot, one for supplies, one for those out of stock, and, where a rule in force
+    asks for them, one for qualifications, one for the buddy's, two for courses, two for a route,
+    one for cleans.
     without: the booking that the request is about; what it has taken along is its own.
     """
     alone = answers.use_mode == UseMode.SELF_OPERATED
@@ -51,6 +52,7 @@ def with_answers(
         buddy=answers.buddy,
         supplies=answers.supplies,
         supplies_in_use=_in_use(request, answers.supplies, without),
+        supplies_loaded=_loaded(request, answers.supplies),
     )
     if answers.buddy is not None and "buddy" in wanted:
         answered = replace(answered, buddy_qualified=_buddys(request, answers.buddy))
@@ -113,6 +115,15 @@ def _buddys(request: BookingRequest, buddy: User) -> frozenset[int]:
     lasting = Q(valid_until=None) | Q(valid_until__gte=final_day(request))
     held = Qualification.objects.filter(lasting, user=buddy, tool__in=request.tools)
     return frozenset(held.values_list("tool_id", flat=True))
+
+
+def _loaded(request: BookingRequest, supplies: Sequence[Supply]) -> frozenset[int]:
+    """Those of the supplies out of stock whose last piece is in one of the tools."""
+    empty = [supply for supply in supplies if supply.quantity == 0]
+    if not empty:
+        return frozenset()
+    there = Loading.objects.present().filter(supply__in=empty, tool__in=request.tools)
+    return frozenset(there.values_list("supply_id", flat=True))
 
 
 def _in_use(

@@ -97,7 +97,9 @@ def _demand_stock(kind: str, stock: Stock) -> None:
 
 
 def load(*, actor: User, tool: Tool, supply: Supply) -> Loading:
-    """Put the supply into the tool, from now on.
+    """Put the supply into the tool, from now on; where pieces are counted, one leaves the stock.
+
+    A reticle is a thing and no piece of a stock: it comes out again.
 
     Raises Refusal (409): "supply_not_fit" (withdrawn, run out, out of stock, not made for this
     tool), "already_loaded", "reticle_elsewhere" (a reticle is in one tool at a time).
@@ -108,6 +110,7 @@ def load(*, actor: User, tool: Tool, supply: Supply) -> Loading:
         locked = Supply.objects.select_for_update(no_key=True).get(pk=supply.pk)
         _demand_fit(locked, tool)
         _demand_free(locked, tool)
+        _take_one(locked)
         made = Loading.objects.create(
             tool=tool, supply=locked, loaded_at=timezone.now(), loaded_by=actor
         )
@@ -121,7 +124,10 @@ def load(*, actor: User, tool: Tool, supply: Supply) -> Loading:
 
 
 def unload(*, actor: User, loading: Loading) -> Loading:
-    """Take it out, now. Twice changes nothing."""
+    """Take it out, now. Twice changes nothing.
+
+    The stock stays: what was opened in a tool is no whole piece again.
+    """
     demand(actor, "load_tools")
 
     def work() -> Loading:
@@ -167,6 +173,12 @@ def _demand_free(supply: Supply, tool: Tool) -> None:
             _("The reticle is in %(tool)s.") % {"tool": there[0].tool},
             next_step=_("Unload it there first."),
         )
+
+
+def _take_one(supply: Supply) -> None:
+    if supply.quantity is not None and supply.kind != SupplyKind.RETICLE:
+        supply.quantity -= 1
+        supply.save(update_fields=["quantity"])
 
 
 def _note(actor: User, action: str, loading: Loading) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -96,7 +96,8 @@ def _rows(request: HttpRequest) -> SupplyQuerySet:
         known = known.filter(pk__in=Supply.objects.filter(tools__code=tool))
     if "soon" in request.GET:
         known = known.filter(expires_on__lte=timezone.localdate() + SOON)
-    counted = known.annotate(times_loaded=Count("loadings"))
+    inside = Loading.objects.present().filter(supply=OuterRef("pk")).order_by()
+    counted = known.annotate(times_loaded=Count("loadings"), is_loaded=Exists(inside))
     return counted.select_related("company").prefetch_related("tools")
 
 
@@ -115,6 +116,7 @@ def supply(request: HttpRequest, code: str) -> HttpResponse:
     context = {
         "supply": found,
         "loadings": latest[:LATEST],
+        "is_loaded": found.loadings.present().exists(),
         "times_loaded": found.loadings.count(),
         "today": timezone.localdate(),
         "form": form,

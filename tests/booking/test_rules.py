@@ -384,6 +384,7 @@ def test_the_sentence_of_a_short_range_is_translated_too() -> None:
         ("contamination_dead_end", DIRTY_ROUTE),
         ("supply_expired", with_supply(expires_on=date(2027, 3, 4))),
         ("supply_out", with_supply(quantity=1)),
+        ("supply_out", with_supply(quantity=0) | {"supplies_loaded": frozenset({9})}),
         ("supply_away", with_supply(unavailable_until=kst(4, 10))),
         ("reticle_taken", {"supplies": [RETICLE], "supplies_in_use": frozenset({8})}),
         ("wished_document", {"wished_document": "test_report", "use_mode": "requested"}),

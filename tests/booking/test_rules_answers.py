@@ -18,6 +18,7 @@ from testbed.booking.target import Target
 from testbed.process.models import Operation, Recipe, Route
 from testbed.refusals import Refusal
 from testbed.tools.models import Clean, Course, Qualification, Supply, Tool, Training
+from testbed.tools.supplies import load
 from tests.booking.conftest import setting, tomorrow
 from tests.conftest import make_tool, make_user
 
@@ -126,6 +127,16 @@ class TestReticles:
             said = refused(alice, cd_sem, supplies=[fresh])
             assert (said.code, bool(said.next_step)) == (code, True)
         assert book(alice, cd_sem, supplies=[one]).pk
+
+    def test_the_last_piece_is_booked_where_it_is_loaded(
+        self, alice: User, technician: User, cd_sem: Tool, scanner: Tool
+    ) -> None:
+        last = reticle(cd_sem, scanner, kind="gas", quantity=1)
+        load(actor=technician, tool=cd_sem, supply=last)
+        last.refresh_from_db()
+        assert last.quantity == 0
+        assert refused(alice, scanner, supplies=[last]).code == "supply_out"
+        assert book(alice, cd_sem, supplies=[last]).pk
 
 
 class TestPeople:

@@ -136,6 +136,28 @@ def test_what_is_not_loaded(technician: User, track: Tool, stock: Stock) -> None
     assert said == "supply_not_fit"
 
 
+def test_loading_takes_a_piece_from_the_stock_where_pieces_are_counted(
+    technician: User, track: Tool, scanner: Tool
+) -> None:
+    def left(kind: str, quantity: int | None) -> tuple[int | None, int | None]:
+        """After it was loaded, and after it was taken out again."""
+        one = supplies.save_supply(
+            actor=technician, code=kind, kind=kind, stock=Stock(quantity=quantity), **NAMES
+        )
+        loading = supplies.load(actor=technician, tool=track, supply=one)
+        loaded = Supply.objects.get(pk=one.pk).quantity
+        supplies.unload(actor=technician, loading=loading)
+        return loaded, Supply.objects.get(pk=one.pk).quantity
+
+    assert left("resist", 2) == (1, 1)
+    assert left("gas", None) == (None, None)
+    assert left("reticle", 1) == (1, 1)
+    assert left("consumable", 1) == (0, 0)
+    slurry = Supply.objects.get(code="consumable")
+    said = refused(lambda: supplies.load(actor=technician, tool=scanner, supply=slurry))
+    assert said == "supply_not_fit"
+
+
 def test_a_supply_is_loaded_where_it_fits_and_keeps_its_owner_there(
     reticle: Supply, technician: User, track: Tool, scanner: Tool, company_b: Company
 ) -> None:

@@ -136,6 +136,7 @@ class BookingRequest:
     buddy_qualified: frozenset[int] = frozenset()
     supplies: Sequence[Supply] = ()
     supplies_in_use: frozenset[int] = frozenset()
+    supplies_loaded: frozenset[int] = frozenset()
     route: Route | None = None
     stops: Sequence[Stop] = ()
     cleanings: Sequence[Cleaning] = ()

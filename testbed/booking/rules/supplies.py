@@ -64,10 +64,13 @@ class SupplyOut(SupplyRule):
     staff_may_override = True
     sentence = _("%(supply)s is out of stock.")
     next_step = _("Choose another one, or ask the facility when it comes in.")
-    explanation = _("What a booking takes along is in stock where its pieces are counted.")
+    explanation = _(
+        "What a booking takes along is in stock where its pieces are counted, or in the tool."
+    )
 
     def check_supply(self, request: BookingRequest, supply: Supply) -> Broken | None:
-        return Broken(self, {"supply": supply}) if supply.quantity == 0 else None
+        gone = supply.quantity == 0 and supply.pk not in request.supplies_loaded
+        return Broken(self, {"supply": supply}) if gone else None
 
 
 class SupplyAway(SupplyRule):
