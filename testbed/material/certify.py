@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from testbed.material.models import Carrier, CertifiedClean, LotState, SubstrateState, Wafer
+from testbed.material.models import Carrier, CertifiedClean, Lot, LotState, SubstrateState, Wafer
+from testbed.notices.said import said
+from testbed.notices.tell import tell
 from testbed.people import journal
+from testbed.people.models import Role, User
 from testbed.people.permissions import demand
 from testbed.refusals import Refusal
-from testbed.tools.models import Clean, Tool
+from testbed.tools.models import Clean, ContaminationClass, Tool
 from testbed.transactions import in_transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from testbed.people.models import User
+    from django_stubs_ext import StrOrPromise
 
 SHORTEST_CERTIFICATE, LONGEST_CERTIFICATE = 5, 500
 
@@ -43,6 +47,7 @@ def certify_wafers(
             raise _nothing_to_clean()
         made = [_of_wafer(actor, kind, tool, wafer, certificate, None) for wafer in fit]
         _note(actor, tool, fit, kind, None)
+        _tell(made)
         return made
 
     return in_transaction(work)
@@ -100,6 +105,7 @@ def clean_by_run(
         if best is not None:
             made.append(_of_wafer(actor, best, tool, wafer, certificate, run_id))
             _note(actor, tool, [wafer], best, run_id)
+    _tell(made)
     return made
 
 
@@ -178,3 +184,40 @@ def _note(
         actor=actor, action="clean.certified", subject=lot, company=lot.company,
         clean=kind.code, tool=tool.code, run=run_id, slots=[wafer.slot for wafer in wafers],
     )  # fmt: skip
+
+
+def _tell(made: Sequence[CertifiedClean]) -> None:
+    """Each company's engineers, once for each of their lots."""
+    by_lot: dict[Lot, list[CertifiedClean]] = {}
+    for one in made:
+        if one.wafer is not None:
+            by_lot.setdefault(one.wafer.lot, []).append(one)
+    for lot, cleans in by_lot.items():
+        engineers = User.objects.filter(company=lot.company, role=Role.ENGINEER, is_active=True)
+        tell(
+            to=engineers,
+            kind="wafers_clean",
+            subject=said(_("%(lot)s: wafers were certified clean"), lot=lot.code),
+            sentences=[
+                *_sentences(cleans),
+                said(_("The certificate: %(certificate)s"), certificate=cleans[0].certificate),
+            ],
+            path=reverse("lot", kwargs={"code": lot.code}),
+            company=lot.company,
+        )
+
+
+def _sentences(cleans: Sequence[CertifiedClean]) -> Iterator[StrOrPromise]:
+    """One for each kind of clean: which slots it took back to which class."""
+    by_kind: dict[Clean, list[int]] = {}
+    for one in cleans:
+        if one.wafer is not None:
+            by_kind.setdefault(one.kind, []).append(one.wafer.slot)
+    for kind, slots in by_kind.items():
+        yield said(
+            _("Slots %(slots)s were cleaned (%(clean)s, %(tool)s): now “%(to)s”."),
+            slots=", ".join(map(str, slots)),
+            clean=kind,
+            tool=cleans[0].tool,
+            to=ContaminationClass(kind.to_class).label,
+        )

@@ -61,7 +61,11 @@ KINDS: dict[str, Kind] = {
             _("Wafers of mine wait under a queue-time limit, or are on hold"),
             may_be_off=False,
         ),
+        Kind("training", _("A training or qualification of mine ends")),
+        Kind("wafers_clean", _("Wafers of my company were certified clean")),
         Kind("service", _("Service modules: promised and delivered")),
+        Kind("run_held", _("A run of mine, or of the facility's, is held")),
+        Kind("tool_silent", _("A tool has stopped answering"), staff=True),
         Kind(
             "desk_pending",
             _("Bookings wait for the facility's answer"),

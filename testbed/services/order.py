@@ -21,6 +21,7 @@ from testbed.prices.quote import module_quote
 from testbed.refusals import Refusal
 from testbed.services.models import GONE, Order, OrderState
 from testbed.services.promise import holidays, latest_rest, promise
+from testbed.services.tell import tell_finished
 from testbed.transactions import in_transaction
 
 if TYPE_CHECKING:
@@ -187,6 +188,7 @@ def _write_finished(actor: User | None, order: Order, at: datetime) -> None:
     order.state, order.finished_at = OrderState.FINISHED, at
     order.save(update_fields=["state", "finished_at"])
     journal.record(actor=actor, action="order.finished", subject=order, company=order.company)
+    tell_finished(order)
 
 
 def _finish(actor: User, order: Order) -> Order:

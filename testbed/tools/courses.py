@@ -14,6 +14,7 @@ from testbed.people.models import User
 from testbed.people.permissions import demand
 from testbed.people.suspend import read_reason
 from testbed.refusals import Refusal
+from testbed.tools.ending import tell_withdrawn
 from testbed.tools.keep import keep
 from testbed.tools.models import Area, Course, Tool, Training
 from testbed.transactions import in_transaction
@@ -100,6 +101,7 @@ def withdraw(*, actor: User, training: Training, reason: str) -> None:
         if held is None:
             raise Refusal("not_found", _("There is no such training."), status=404)
         _note(actor, "training.withdrawn", held, reason)
+        tell_withdrawn(held, reason)
         held.delete()
 
     in_transaction(work)

@@ -12,6 +12,7 @@ from testbed.people.models import Role, User
 from testbed.people.permissions import demand
 from testbed.people.suspend import read_reason
 from testbed.refusals import Refusal
+from testbed.tools.ending import tell_withdrawn
 from testbed.tools.models import Qualification, Tool
 from testbed.transactions import in_transaction
 
@@ -86,6 +87,7 @@ def withdraw(*, actor: User, qualification: Qualification, reason: str) -> None:
     def work() -> None:
         held = _lock(qualification)
         _note(actor, "qualification.withdrawn", held, reason)
+        tell_withdrawn(held, reason)
         held.delete()
 
     in_transaction(work)

@@ -17,6 +17,7 @@ from testbed.material.certify import certify_carrier, certify_wafers, clean_by_r
 from testbed.material.check_in import check_in
 from testbed.material.models import Carrier, CertifiedClean, Lot, SubstrateState, Wafer
 from testbed.material.register import register
+from testbed.notices.models import Notice
 from testbed.people.models import JournalEntry, User
 from testbed.refusals import Refusal
 from testbed.runs import moves
@@ -70,6 +71,18 @@ def refused(work: Callable[[], Any]) -> str:
 def certify(actor: User, kind: Clean, tool: Tool, lot: Lot, **more: Any) -> list[CertifiedClean]:
     asked = {"wafers": list(lot.wafers.all()), "certificate": PROTOCOL} | more
     return certify_wafers(actor=actor, kind=kind, tool=tool, **asked)
+
+
+def test_the_companys_engineers_are_told_of_it_once(
+    lot: Lot, alice: User, charlie: User, technician: User, bench: Tool, rca: Clean
+) -> None:
+    certify(technician, rca, bench, lot)
+    assert refused(lambda: certify(technician, rca, bench, lot)) == "nothing_to_clean"
+    [told] = Notice.objects.filter(kind="wafers_clean", reader=alice)
+    assert lot.code in told.text("ko")["subject"]
+    assert any("1, 2" in one for one in told.text("en")["sentences"])
+    assert PROTOCOL in " ".join(told.text("ko")["sentences"])
+    assert not Notice.objects.filter(reader=charlie).exists()
 
 
 def test_the_dirty_wafers_of_a_lot_get_a_certificate_each(

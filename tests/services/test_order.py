@@ -16,12 +16,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
+from testbed.booking.cancel import cancel
 from testbed.booking.change import change
 from testbed.booking.hold import hold
 from testbed.booking.models import Booking, BookingState, Bundle
 from testbed.booking.override import Override
 from testbed.booking.route_place import cancel_route, chosen
 from testbed.booking.target import Target
+from testbed.notices.models import Notice
 from testbed.people.models import User
 from testbed.refusals import Refusal
 from testbed.services.models import GONE, Module, Order, OrderState
@@ -157,6 +159,31 @@ def test_a_cancelled_chain_is_a_cancelled_order(alice: User, module: Module) -> 
     placed = ordered(alice, module)
     cancel_route(actor=alice, bundle=placed.bundle)
     assert [row.standing for row in shown([placed], timezone.now())] == [Standing.CANCELLED]
+
+
+def test_who_ordered_is_told_once_when_the_order_ends_by_itself(
+    alice: User, technician: User, module: Module, django_capture_on_commit_callbacks: Any
+) -> None:
+    kept, late, gone = (ordered(alice, module, number) for number in range(3))
+    told = Notice.objects.filter(kind="service", reader=alice)
+    for one, at in ((kept, kept.promised_at), (late, late.promised_at + timedelta(hours=1))):
+        assert complete(order=one, at=at)
+        assert not complete(order=one, at=at)
+    with django_capture_on_commit_callbacks(execute=True):
+        cancel_route(actor=alice, bundle=gone.bundle)
+    with django_capture_on_commit_callbacks(execute=True):
+        finish_early = Booking.objects.filter(bundle=late.bundle).first()
+        assert finish_early is not None
+        cancel(actor=alice, booking=finish_early)
+    subjects = sorted(one.text("en")["subject"] for one in told)
+    assert subjects == [
+        f"{kept} (Resist evaluation) is finished",
+        f"{late} (Resist evaluation) is finished",
+        f"{gone} (Resist evaluation) is cancelled: no step of it is left",
+    ]
+    said = {one.path: one.text("ko")["sentences"][0] for one in told}
+    assert "약속을 지켰습니다" in said[f"/services/orders/{kept.pk}/"]
+    assert "늦었습니다" in said[f"/services/orders/{late.pk}/"]
 
 
 def test_the_database_ties_the_state_to_its_time(alice: User, module: Module) -> None:
