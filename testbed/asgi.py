@@ -9,7 +9,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "testbed.settings")
 os.environ.setdefault("TESTBED_WEB_POOL", "1")
 
 from django.core.asgi import get_asgi_application
-from django.core.wsgi import get_wsgi_application
 
 from testbed.bridge import Bridge
 
@@ -17,7 +16,11 @@ if TYPE_CHECKING:
     from testbed.bridge import Message, Receive, Send
 
 _pages = get_asgi_application()
-_api = Bridge(get_wsgi_application())
+
+# Only now are the models there that it needs.
+from testbed.api.door import ApiHandler  # noqa: E402
+
+_api = Bridge(ApiHandler())
 
 
 async def application(scope: Message, receive: Receive, send: Send) -> None:

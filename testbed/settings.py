@@ -75,6 +75,15 @@ MIDDLEWARE = [
     "testbed.web.refusals.RefusalMiddleware",
 ]
 
+# Of those, what a program with a token needs: see testbed/api/door.py.
+TOKEN_MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "testbed.web.request_log.RequestLog",
+]
+
 ROOT_URLCONF = "testbed.urls"
 ASGI_APPLICATION = "testbed.asgi.application"
 TEMPLATES = [
@@ -136,7 +145,8 @@ CELERY_BROKER_URL = VALKEY_URL
 
 # -- people --------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "people.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["testbed.people.backend.Backend"]
+SESSION_ENGINE = "testbed.people.sessions"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

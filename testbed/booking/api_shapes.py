@@ -27,6 +27,7 @@ from testbed.booking.status import is_asked, status
 from testbed.booking.target import find
 from testbed.booking.version import LENGTH, version_of
 from testbed.booking.whose_rules import WhoseRules
+from testbed.booking.written import WrittenSerializer
 from testbed.material.models import SLOTS, Lot
 from testbed.people.models import User
 from testbed.people.permissions import demand
@@ -370,7 +371,7 @@ class ReasonSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=200)
 
 
-class BookingSerializer(serializers.ModelSerializer[Booking]):
+class BookingSerializer(WrittenSerializer[Booking]):
     """A booking with its price as it was shown and what is needed next."""
 
     number = serializers.CharField(source="__str__", read_only=True)

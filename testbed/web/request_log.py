@@ -1,6 +1,7 @@
 """The request log, without the secret that a calendar's address is."""
 
 import re
+import uuid
 
 from django.http import HttpRequest
 from django_structlog.middlewares import RequestMiddleware
@@ -13,6 +14,14 @@ SECRET = re.compile(r"(?<=/calendar/)[^/?]+(?=\.ics)")
 
 class RequestLog(RequestMiddleware):
     """Logs each request; a private calendar's token is told as `…`."""
+
+    def prepare(self, request: HttpRequest) -> None:
+        """Without a session nobody is known yet: nothing to bind but the request itself."""
+        if hasattr(request, "session"):
+            super().prepare(request)
+            return
+        bind_contextvars(request_id=str(uuid.uuid4()))
+        self.bind_ip(request)
 
     @classmethod
     def bind_ip(cls, request: HttpRequest) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, timedelta
 from typing import Any
@@ -10,9 +11,13 @@ import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rest_framework.renderers import JSONRenderer
+from rest_framework.serializers import ModelSerializer
 from rest_framework.test import APIClient
 
+from testbed.booking import api_shapes as shapes
 from testbed.booking.hours import KST
+from testbed.booking.models import Booking
 from testbed.material.models import Lot
 from testbed.people.models import Company, User
 from testbed.tools.models import Supply, Tool
@@ -34,12 +39,19 @@ FORMS = st.fixed_dictionaries(
 )
 
 
-def agree(client: APIClient, form: dict[str, Any]) -> None:
-    """Place it, read it, and compare; a refused form says nothing."""
+def as_drf_writes_it(pk: int, viewer: User) -> Any:
+    shape = shapes.BookingSerializer(context=shapes.booking_context(viewer))
+    row = Booking.objects.with_names().get(pk=pk)
+    return json.loads(JSONRenderer().render(ModelSerializer.to_representation(shape, row)))
+
+
+def agree(client: APIClient, viewer: User, form: dict[str, Any]) -> None:
+    """Place it, read it, and compare, also with DRF's own way; a refused form says nothing."""
     answer = client.post("/api/v1/bookings/", form, format="json")
     if answer.status_code == 201:
         said = answer.json()
         assert client.get(f"/api/v1/bookings/{said['id']}/").json() == said
+        assert said == as_drf_writes_it(said["id"], viewer)
     assert answer.status_code in {201, 400, 422}
 
 
@@ -60,7 +72,7 @@ def test_of_any_form(
         span = {"starts_at": start, "ends_at": start + timedelta(minutes=minutes)}
         with transaction.atomic():
             setting("needs_approval", required=given_form.pop("approval"))
-            agree(client, {"tool": "cd_sem", **span, **given_form})
+            agree(client, alice, {"tool": "cd_sem", **span, **given_form})
             transaction.set_rollback(True)
 
     check()
@@ -81,4 +93,4 @@ def test_on_behalf_against_the_rules_and_with_supplies(
         (7, {"cell": "litho", **desk}),
     ):
         span = {"starts_at": tomorrow(hour, 7), "ends_at": tomorrow(hour + 1, 7)}
-        agree(api(administrator), {**form, **span})
+        agree(api(administrator), administrator, {**form, **span})
