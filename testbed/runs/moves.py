@@ -16,7 +16,7 @@ from instruments.jobs import Done, Progress
 from instruments.link import Exchange
 from testbed.material.certify import clean_by_run
 from testbed.material.models import SubstrateState, Wafer
-from testbed.runs import doorbell, lease, log, proof, store, streams
+from testbed.runs import doorbell, lease, log, proof, store, streams, told
 from testbed.runs.lease import Claim
 from testbed.runs.models import Reading, Run, RunTool, RunWafer, Step, Traveler
 from testbed.runs.signals import run_ended
@@ -366,6 +366,7 @@ def hold(
         log.append(run=run, kind="run.held", why=why, error=error, evidence=evidence)
         # Every company reads a tool's reason: it names no run.
         enter_all(run, E10State.UNSCHEDULED_DOWN, reason="run held")
+        told.held(run)
         lease.release(held)
 
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
+from testbed.notices.said import kst_moment, said
+from testbed.notices.tell import tell
 from testbed.people import journal
 from testbed.tools import states
-from testbed.tools.models import E10State, StateSpan, Tool
-from testbed.tools.pulse_model import Pulse
+from testbed.tools.models import Area, E10State, StateSpan, Tool
+from testbed.tools.pulse_model import Pulse, Trouble
 
 MISSES = 3
 NO_ANSWER, ANSWERS = "no answer", "answers again"
@@ -49,6 +52,28 @@ def _follow(tool: Tool, pulse: Pulse) -> None:
     if pulse.misses >= MISSES and present.state == E10State.STANDBY:
         states.enter(tool=tool, state=E10State.UNSCHEDULED_DOWN, reason=NO_ANSWER)
         journal.record(actor=None, action="tool.silent", subject=tool, trouble=pulse.trouble)
+        _tell(tool, pulse)
     elif pulse.misses == 0 and is_ours:
         states.enter(tool=tool, state=E10State.STANDBY, reason=ANSWERS)
         journal.record(actor=None, action="tool.answers", subject=tool)
+
+
+def _tell(tool: Tool, pulse: Pulse) -> None:
+    """Everybody who may run tools hears that one of them is down, and in which bay."""
+    subject = said(
+        _("%(tool)s (%(bay)s) does not answer: it is unscheduled down"),
+        tool=tool, bay=Area(tool.area).label,
+    )  # fmt: skip
+    tell(
+        to=[],
+        kind="tool_silent",
+        subject=subject,
+        sentences=[
+            said(_("%(tool)s was asked %(misses)s times in a row: %(trouble)s."), tool=tool,
+                 misses=pulse.misses, trouble=Trouble(pulse.trouble).label),
+            said(_("Since %(when)s."), when=kst_moment(pulse.silent_since or pulse.asked_at)),
+            _("When it answers again it goes back to standby by itself."),
+        ],
+        path=f"/tools/{tool.code}/",
+        audience="operate",
+    )  # fmt: skip

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from testbed.booking.models import Booking
+from testbed.booking.models import Booking, Sharer
+from testbed.notices.models import Notice, NoticeState
+from testbed.notices.sort import sort_new
 from testbed.people.models import User
 from testbed.refusals import Refusal
-from testbed.runs import control
+from testbed.runs import control, lease, moves
 from testbed.runs.choices import choices
 from testbed.runs.models import Run, Step
 from testbed.runs.states import RunState, StepState
@@ -166,3 +168,26 @@ def test_a_run_that_cannot_start_begins_nothing(floor: Floor) -> None:
         floor.start("coat", slots=(24,))
     booking.refresh_from_db()
     assert booking.begun_at is None
+
+
+def test_the_runs_people_and_who_can_decide_hear_that_it_is_held(
+    floor: Floor, alice: User, bob: User, charlie: User, process_engineer: User
+) -> None:
+    run = floor.start("coat")
+    Sharer.objects.create(booking=run.booking, user=bob, added_by=alice)
+    mine = lease.claim(tool_ids=[run.tool_id], run_id=run.pk)
+    assert mine is not None
+    moves.take_tools(mine, run)
+    evidence = {"error": "Timeout", "safe": True}
+    moves.hold(mine, run, None, why="unreachable", known=True, evidence=evidence, wire=[])
+    sort_new(timezone.now())
+    rows = Notice.objects.filter(kind="run_held", reader__isnull=False)
+    readers = sorted(row.reader.email for row in rows if row.reader)
+    people = (alice, bob, floor.technician, process_engineer)
+    assert readers == sorted(one.email for one in people)
+    texts = rows[0].texts
+    assert f"{run} is held on" in texts["en"]["subject"]
+    assert "Why: the tool does not answer." in texts["en"]["sentences"]
+    assert "응답하지 않" in " ".join(texts["ko"]["sentences"])
+    assert rows[0].path == f"/runs/{run.pk}/"
+    assert {row.state for row in rows} == {NoticeState.MAILED}

@@ -14,6 +14,8 @@ from hypothesis import settings as few
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
+from testbed.notices.models import Notice
+from testbed.notices.sort import sort_new
 from testbed.people.models import JournalEntry, User
 from testbed.tools import pulse, states
 from testbed.tools.models import E10State, Pulse, StateSpan, Tool, Trouble
@@ -46,6 +48,20 @@ def test_three_misses_put_it_down_once_and_an_answer_brings_it_back(cd_sem: Tool
     lines = JournalEntry.objects.filter(subject_kind="tools.tool", action__startswith="tool.")
     assert [line.action for line in lines.order_by("pk")] == ["tool.silent", "tool.answers"]
     assert all(line.actor is None for line in lines)
+
+
+def test_who_runs_tools_hears_once_that_one_fell_silent(
+    cd_sem: Tool, technician: User, alice: User
+) -> None:
+    for _ in range(pulse.MISSES + 2):
+        pulse.note(tool=cd_sem, trouble=Trouble.SILENT)
+    sort_new(timezone.now())
+    row = Notice.objects.get(kind="tool_silent", reader__isnull=False)
+    assert (row.reader, row.path) == (technician, "/tools/cd_sem/")
+    assert "(Metrology) does not answer" in row.texts["en"]["subject"]
+    assert "계측" in row.texts["ko"]["subject"]
+    pulse.note(tool=cd_sem, tool_says="IDLE")
+    assert Notice.objects.filter(kind="tool_silent").count() == 2
 
 
 @pytest.mark.parametrize("state", [s for s in E10State if s != E10State.STANDBY])

@@ -1,0 +1,40 @@
+"""Who hears that a run is held: those who can decide, and those whose run it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
+
+from testbed.booking.notify import Names, own
+from testbed.notices.said import said
+from testbed.notices.tell import tell
+from testbed.people.permissions import may
+from testbed.runs.log import REASONS
+
+if TYPE_CHECKING:
+    from testbed.runs.models import Run
+
+
+def held(run: Run) -> None:
+    """Booker and sharers of its booking, who started it, and everybody who may run tools."""
+    people = own(run.booking)
+    if not may(run.started_by, "operate"):
+        people.append(run.started_by)
+    subject = said(
+        _("%(run)s is held on %(tools)s: a person decides"), run=run, tools=Names(run.tools())
+    )
+    tell(
+        to=people,
+        kind="run_held",
+        subject=subject,
+        sentences=[
+            said(_("%(run)s (%(lot)s, “%(operation)s”) waits on %(tools)s."), run=run,
+                 lot=run.traveler.lot.code, operation=run.operation, tools=Names(run.tools())),
+            said(_("Why: %(why)s"), why=REASONS.get(run.held_why, run.held_why)),
+            _("Nothing more is done until a technician or process engineer has decided."),
+        ],
+        path=f"/runs/{run.pk}/",
+        company=run.company,
+        audience="operate",
+    )  # fmt: skip
