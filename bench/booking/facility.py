@@ -25,6 +25,7 @@ class Facility:
 
     tools: list[Tool]
     engineers: list[User]
+    staff: User
     keys: list[str]
     cell: Target
 
@@ -75,7 +76,17 @@ def build() -> Facility:
     RuleSetting.objects.create(code="horizon", parameters={"days": 4_000})
     engineers = [engineer for number in range(COMPANIES) for engineer in company(number)]
     keys = [tokens.issue(actor=engineer, name="bench")[1] for engineer in engineers]
-    return Facility(tools, engineers, keys, Target(cell=cell))
+    return Facility(tools, engineers, administrator(), keys, Target(cell=cell))
+
+
+def administrator() -> User:
+    """Who books for others and sets rules aside."""
+    from testbed.people.models import Role, User
+
+    made: User = User.objects.create(
+        email="admin@bench.example", name="admin", role=Role.ADMINISTRATOR, company=None
+    )
+    return made
 
 
 def company(number: int) -> list[User]:

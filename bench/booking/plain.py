@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-# What a person can do, and how often a storm does it. A storm leaves out what its judge could
-# not tell from a lost update (hand-over) and what needs a clock of its own (extend, wait).
+# What a person can do, and how often a storm does it. A storm leaves out what needs a clock of
+# its own (wait) or tools that ask (approve), and what takes no time of a tool (waive).
 ACTS: dict[str, int] = {
-    "book": 2, "hold": 1, "confirm": 1, "extend": 0, "move": 2, "resize": 1, "cancel": 1,
-    "share": 1, "hand_over": 0, "override": 0, "approve": 0, "wait": 0, "waive": 0,
+    "book": 2, "hold": 1, "confirm": 1, "extend": 1, "move": 2, "resize": 1, "cancel": 1,
+    "share": 1, "hand_over": 1, "override": 1, "approve": 0, "wait": 0, "waive": 0,
 }  # fmt: skip
 HOLD = timedelta(minutes=10)
 EXTENSIONS = 1

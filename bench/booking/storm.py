@@ -38,11 +38,13 @@ TOOLS = 10
 HOURS = 36
 KINDS = tuple(act for act, weight in ACTS.items() for _ in range(weight))
 SEED = 20_261_122
+# Shorter than the rule allows: a member of staff sets it aside.
+SHORT = timedelta(minutes=15)
 # What a person may be told in a storm; "busy" is the deadlock that must not reach anybody.
 TOLD = frozenset(
     {
         "tool_taken", "over", "nothing_changes", "changed_meanwhile", "rules_broken", "open_holds",
-        "not_held", "hold_expired", "hold_not_submitted", "not_a_colleague",
+        "not_held", "hold_expired", "hold_not_submitted", "not_a_colleague", "hold_time",
     }
 )  # fmt: skip
 
@@ -57,7 +59,7 @@ class Piece(NamedTuple):
 
 
 class Change(NamedTuple):
-    """An accepted move: from the version that was seen to the one it made."""
+    """An accepted move or hand-over: from the version that was seen to the one it made."""
 
     booking: int
     seen: str
@@ -68,10 +70,11 @@ class Change(NamedTuple):
 class Storm:
     """The bookings so far by company, and what was answered; lists only grow.
 
-    held: the holds by company, each taken out by whoever confirms it.
+    staff: who sets rules aside. held: the holds by company, each taken out by whoever confirms it.
     """
 
     tools: Sequence[Tool]
+    staff: User
     held: dict[int, list[Booking]] = field(default_factory=lambda: defaultdict(list))
     known: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     placed: list[tuple[int, str]] = field(default_factory=list)
@@ -85,8 +88,9 @@ def figures(facility: Facility) -> Iterator[Figure]:
     """storm_errors, found by the model; and storm_per_s beside one thread that does the same."""
     chance = random.Random(SEED)
     plans = [plan(chance, PIECES // THREADS) for _ in range(THREADS)]
-    alone, _storm = blow(facility.engineers[:1], facility.tools[:TOOLS], plans[:4], one_thread=True)
-    rate, storm = blow(facility.engineers, facility.tools[:TOOLS], plans)
+    tools, staff = facility.tools[:TOOLS], facility.staff
+    alone, _storm = blow(facility.engineers[:1], tools, plans[:4], staff=staff, one_thread=True)
+    rate, storm = blow(facility.engineers, tools, plans, staff=staff)
     found = storm.errors + judge(storm)
     for error in found[:5]:
         print(f"  storm: {error}")
@@ -113,10 +117,11 @@ def blow(
     tools: Sequence[Tool],
     plans: Sequence[Sequence[Piece]],
     *,
+    staff: User,
     one_thread: bool = False,
 ) -> tuple[float, Storm]:
     """Carry the plans out, each by a thread of its own; (pieces a second, what came of them)."""
-    storm = Storm(tools)
+    storm = Storm(tools, staff)
     began = time.perf_counter()
     if one_thread:
         for number, pieces in enumerate(plans):
@@ -190,6 +195,37 @@ def confirm(storm: Storm, actor: User, piece: Piece) -> None:
     storm.known[actor.company_id or 0].append(booking.pk)
 
 
+def extend(storm: Storm, actor: User, piece: Piece) -> None:
+    """Give the company's last hold its minutes again, while others may be sending its form."""
+    from testbed.booking.hold import extend as give_minutes
+
+    try:
+        held = storm.held[actor.company_id or 0][-1]
+    except IndexError:
+        return
+    give_minutes(actor=actor, booking=held)
+
+
+def override(storm: Storm, actor: User, piece: Piece) -> None:
+    """Staff book for the actor, for a shorter time than anybody may."""
+    from testbed.booking.override import Override
+    from testbed.booking.place import Answers, place
+    from testbed.booking.target import Target
+
+    start, _end = span(piece)
+    booking = place(
+        actor=storm.staff,
+        on_behalf_of=actor,
+        target=Target(tool=storm.tools[piece.tool]),
+        starts_at=start,
+        ends_at=start + SHORT,
+        answers=Answers(),
+        override=Override(frozenset({"minimum_length"}), "a quick look, agreed"),
+    )
+    storm.placed.append((booking.pk, seen(booking)))
+    storm.known[actor.company_id or 0].append(booking.pk)
+
+
 def move(storm: Storm, actor: User, piece: Piece) -> None:
     booking = picked(storm, actor, piece)
     if booking is not None:
@@ -227,6 +263,22 @@ def share(storm: Storm, actor: User, piece: Piece) -> None:
         let_share(actor=actor, booking=booking, colleague=colleague)
 
 
+def pass_on(storm: Storm, actor: User, piece: Piece) -> None:
+    """A colleague takes the booking over as it was seen."""
+    from testbed.booking.hand_over import colleagues, hand_over
+
+    booking = picked(storm, actor, piece)
+    colleague = colleagues(booking).first() if booking else None
+    if booking is None or colleague is None:
+        return
+    tools = list(booking.allocations.values_list("tool_id", flat=True))
+    before = seen(booking, tools)
+    hand_over(actor=actor, booking=booking, colleague=colleague, expected=before)
+    # What was seen stood when it was handed over, so only the booker is another now.
+    booking.booked_by = colleague
+    storm.changes.append(Change(booking.pk, before, seen(booking, tools)))
+
+
 def cancel(storm: Storm, actor: User, piece: Piece) -> None:
     from testbed.booking.cancel import cancel as give_back
 
@@ -237,8 +289,8 @@ def cancel(storm: Storm, actor: User, piece: Piece) -> None:
 
 
 WORK = {
-    "book": book, "hold": hold, "confirm": confirm, "move": move, "resize": resize,
-    "share": share, "cancel": cancel,
+    "book": book, "hold": hold, "confirm": confirm, "extend": extend, "override": override,
+    "move": move, "resize": resize, "share": share, "hand_over": pass_on, "cancel": cancel,
 }  # fmt: skip
 
 

@@ -283,21 +283,30 @@ class Change(APIView):
         return idempotency.once(request, work)
 
 
+class HandOverSerializer(shapes.ColleagueSerializer):
+    """Who takes it over, and which state of the booking the caller saw."""
+
+    expected = shapes.ExpectedField()
+
+
 class HandOver(APIView):
     """A colleague of the same company takes the booking over; time and price stay."""
 
     @extend_schema(
-        request=shapes.ColleagueSerializer,
+        request=HandOverSerializer,
         responses={200: shapes.BookingSerializer, **CLAIMS},
     )
     def post(self, request: Request, pk: int) -> Response:
         booking = one_booking(request, pk)
-        asked = checked(shapes.ColleagueSerializer, request.data, request)
+        asked = checked(HandOverSerializer, request.data, request)
         demand(person(request), "book")
         colleague = colleagues(booking).filter(email__iexact=asked["colleague"]).first()
         if colleague is None:
             raise not_a_colleague()
-        passed = hand_over(actor=person(request), booking=booking, colleague=colleague)
+        passed = hand_over(
+            actor=person(request), booking=booking, colleague=colleague,
+            expected=asked.get("expected", ""),
+        )  # fmt: skip
         return shown(request, passed)
 
 

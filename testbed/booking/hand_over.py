@@ -13,6 +13,7 @@ from testbed.booking.explain import refusal
 from testbed.booking.models import Booking, BookingState
 from testbed.booking.request import gather
 from testbed.booking.rules import check_all, refusing
+from testbed.booking.version import demand_unchanged
 from testbed.people import journal
 from testbed.people.models import User
 from testbed.people.permissions import MAY, demand, may
@@ -29,15 +30,16 @@ if TYPE_CHECKING:
 HANDED_OVER = (BookingState.PENDING, BookingState.CONFIRMED)
 
 
-def hand_over(*, actor: User, booking: Booking, colleague: User) -> Booking:
+def hand_over(*, actor: User, booking: Booking, colleague: User, expected: str = "") -> Booking:
     """Make `colleague` the one who booked; state, time and price stay.
 
-    Raises Refusal: "hold_not_submitted", "over" (409); "not_a_colleague" (422) for anybody but
+    expected: `version_of` what the actor saw. Raises Refusal: "hold_not_submitted", "over",
+    "changed_meanwhile" (409); "not_a_colleague" (422) for anybody but
     another person of the same company who may book; broken rules about the person, their hours
     and what they may do on the tools, as of `hold`.
     """
     demand(actor, "book")
-    return in_transaction(lambda: _hand_over(actor, booking, colleague))
+    return in_transaction(lambda: _hand_over(actor, booking, colleague, expected))
 
 
 def colleagues(booking: Booking) -> QuerySet[User]:
@@ -72,10 +74,11 @@ def demand_open(booking: Booking, now: datetime) -> None:
         )
 
 
-def _hand_over(actor: User, booking: Booking, colleague: User) -> Booking:
+def _hand_over(actor: User, booking: Booking, colleague: User, expected: str) -> Booking:
     passed, tools = line.lock_booking(actor, booking)
     now = timezone.now()
     demand_open(passed, now)
+    demand_unchanged(passed, (tool.pk for tool in tools), expected)
     if not colleagues(passed).filter(pk=colleague.pk).exists():
         raise not_a_colleague()
     request = gather(

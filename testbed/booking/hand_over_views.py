@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from testbed.booking.forms import ColleagueForm
 from testbed.booking.hand_over import colleagues, demand_open, hand_over
+from testbed.booking.version import version_of
 from testbed.booking.views import own_bookings
 from testbed.people.permissions import demand
 from testbed.people.visitor import person
@@ -37,7 +38,10 @@ def hand_over_booking(request: HttpRequest, pk: int) -> HttpResponse:
         return _show(request, booking, form)
     try:
         passed = hand_over(
-            actor=person(request), booking=booking, colleague=form.cleaned_data["colleague"]
+            actor=person(request),
+            booking=booking,
+            colleague=form.cleaned_data["colleague"],
+            expected=request.POST.get("expected", ""),
         )
     except Refusal as refused:
         return _show(request, booking, form, refused)
@@ -51,6 +55,7 @@ def _show(
 ) -> HttpResponse:
     context = {
         "booking": booking,
+        "version": version_of(booking, (claim.tool_id for claim in booking.allocations.all())),
         "form": form,
         "refused": refused,
         "anybody": colleagues(booking).exists(),

@@ -168,3 +168,23 @@ def test_the_endpoint_tells_strangers_and_nobody_alike(
     done = client.post(address, {"colleague": dana.email.upper()}, format="json")
     assert done.status_code == 200
     assert done.json()["booked_by"] == dana.name
+
+
+def test_two_tabs_nobody_hands_over_what_they_have_not_seen(
+    sign_in: Callable[[User], Client], api: Callable[[User], APIClient], alice: User, dana: User,
+    administrator: User, booked: Book,
+) -> None:  # fmt: skip
+    booking, client = booked(alice), sign_in(alice)
+    address = f"/bookings/{booking.pk}/hand-over/"
+    seen = client.get(address).context["version"]
+    approve(actor=administrator, booking=booking)
+    sent = {"colleague": dana.pk, "expected": seen}
+    said = client.post(address, sent)
+    assert said.status_code == 409
+    assert said.context["refused"].code == "changed_meanwhile"
+    over_api = {"colleague": dana.email, "expected": seen}
+    assert api(alice).post(f"/api/v1{address}", over_api, format="json").status_code == 409
+    assert Booking.objects.get().booked_by == alice
+    sent["expected"] = said.context["version"]
+    assert client.post(address, sent).status_code == 302
+    assert Booking.objects.get().booked_by == dana
