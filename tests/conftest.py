@@ -186,7 +186,7 @@ def sign_in(client: Client) -> Callable[[User], Client]:
 
     def signed_in(user: User) -> Client:
         fresh = Client()
-        fresh.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        fresh.force_login(user, backend="testbed.people.backend.Backend")
         return fresh
 
     return signed_in

@@ -142,7 +142,7 @@ def readers(
     engineer, key = facility.engineers[-1], facility.keys[-1]
     # A client loads the middleware at its first request, as a web process does at its start.
     client, program = Client(), Client()
-    client.force_login(engineer, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(engineer, backend="testbed.people.backend.Backend")
     day = f"{start:%Y-%m-%d}"
 
     def page() -> None:

@@ -159,7 +159,7 @@ def test_a_missing_and_a_wrong_token(language: str, db: None) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_browser_without_its_csrf_token(language: str, alice: User) -> None:
     browser = Client(enforce_csrf_checks=True)
-    browser.force_login(alice, backend="allauth.account.auth_backends.AuthenticationBackend")
+    browser.force_login(alice, backend="testbed.people.backend.Backend")
     answer = sent(browser, "POST", "lots/", lot(), **{"Accept-Language": language})
     check(answer, 403, "permission_denied", language)
 

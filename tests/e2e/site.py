@@ -29,7 +29,7 @@ from tests import migrated
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 60.0
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "testbed.people.backend.Backend"
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def test_host_and_guest_read_nothing_of_one_another(
     seen = 0
     for viewer, others in ((alice, GUESTS), (charlie, HOSTS)):
         client = Client()
-        client.force_login(viewer, backend="allauth.account.auth_backends.AuthenticationBackend")
+        client.force_login(viewer, backend="testbed.people.backend.Backend")
         for address in pages(host, guest, pool):
             for language in ("ko", "en"):
                 answer = client.get(address, headers={"accept-language": language})
