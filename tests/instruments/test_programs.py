@@ -6,14 +6,15 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from instruments.carrier_program import CarrierProgram
 from instruments.catalogue import TOOLS
-from instruments.driver import ScpiTool
+from instruments.driver import ScpiTool, Setting
 from instruments.errors import (
     ConnectionLost,
     HistoryLost,
@@ -24,6 +25,7 @@ from instruments.errors import (
     Timeout,
 )
 from instruments.jobs import Done, Failed, NotStarted, Progress, StepOrder, WaferOrder
+from instruments.recipe_fields import filled
 from instruments.scanner.steps import field_settings, full_fields
 from tests.instruments.conftest import (
     COAT,
@@ -39,18 +41,50 @@ from tests.instruments.conftest import (
     with_tokens,
 )
 
+
+def smallest(kind: str) -> dict[str, Any]:
+    """A recipe of the fields that must be given, each the first word or the middle of its range."""
+    recipe: dict[str, Any] = {}
+    for one in carrier_program(kind).fields({}):
+        entry, owner = one.entry, recipe
+        if one.default is not None:
+            continue
+        *groups, last = one.path.split(".")
+        for name in groups:
+            owner = owner.setdefault(name, {})
+        if isinstance(entry, Setting):
+            middle = (entry.low + entry.high) / 2  # type: ignore[operator]
+            owner[last] = round(middle) if entry.whole else middle
+        else:
+            owner[last] = next(iter(one.words or entry.choices), "A.1")
+    return recipe
+
+
+def carrier_program(kind: str) -> CarrierProgram:
+    """The program of a tool with a load port."""
+    return cast(CarrierProgram, TOOLS[kind].program)
+
+
+def other(kind: str, recipe: dict[str, Any]) -> dict[str, Any]:
+    """The recipe with one number that is neither its own nor the tool's default."""
+    for one in carrier_program(kind).fields(recipe):
+        entry = one.entry
+        if not isinstance(entry, Setting) or entry.ramp or entry.whole or "." in one.path:
+            continue
+        low, high = entry.low, entry.high
+        assert low is not None
+        assert high is not None
+        value, step = filled(recipe, [one])[one.path], (high - low) / 17
+        return recipe | {one.path: value - step if value - step > low else value + step}
+    raise AssertionError(f"{kind} has no number to change")
+
+
 RECIPES: dict[str, dict[str, Any]] = {
+    **{kind: smallest(kind) for kind in KINDS},
     "scanner": FEM,
     "track": COAT,
     "cd_sem": MEASURE,
-    "overlay": {"wavelength_nm": 550.0},
     "film": {"target_nm": 100.0, "averages": 1},
-    "particles": {"smallest_nm": 40.0},
-    "prober": {"points": 11},
-    "etcher": {"film": "oxide", "over_etch_pct": 20.0},
-    "cvd": {"film": "oxide", "time_s": 60.0, "temperature_c": 400.0},
-    "cmp": {"time_s": 30.0, "down_force_kpa": 20.0},
-    "clean": {"chemistry": "rca", "time_s": 240.0},
 }
 SLOW = 8.0
 
@@ -321,7 +355,7 @@ def test_verified_steps_can_be_asked_about(fab: Fab, kind: str) -> None:
     carrier, wafers = fab.carrier()
     tool, program = fab.tool(kind), TOOLS[kind].program
     tool.link.command("*RST")
-    steps = with_tokens(program.plan(other(RECIPES[kind]), wafers, carrier))
+    steps = with_tokens(program.plan(other(kind, RECIPES[kind]), wafers, carrier))
     dock, settings, undock = steps[0], steps[1], steps[-1]
     assert program.reconcile(tool, dock) == NotStarted()
     finish(tool, kind, dock)
@@ -332,24 +366,6 @@ def test_verified_steps_can_be_asked_about(fab: Fab, kind: str) -> None:
     assert program.reconcile(tool, undock) == NotStarted()
     finish(tool, kind, undock)
     assert isinstance(program.reconcile(tool, undock), Done)
-
-
-def other(recipe: dict[str, Any]) -> dict[str, Any]:
-    """The recipe with one value that is not the tool's default."""
-    more = {
-        "reticle": {"na": 1.2},
-        "operation": {"thickness_nm": 95.0},
-        "wavelength_nm": {"wavelength_nm": 600.0},
-        "averages": {"averages": 2},
-        "smallest_nm": {"smallest_nm": 60.0},
-        "points": {"points": 21},
-        "target_nm": {"dose_pc": 12.0},
-        "over_etch_pct": {"over_etch_pct": 30.0},
-        "temperature_c": {"temperature_c": 420.0},
-        "down_force_kpa": {"down_force_kpa": 25.0},
-        "chemistry": {"chemistry": "sc1"},
-    }
-    return recipe | next(change for key, change in more.items() if key in recipe)
 
 
 def test_a_setting_lost_on_the_way_is_a_mismatch(fab: Fab) -> None:
