@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import BigIntegerField, F, Func, OuterRef, Q
+from django.db.models import F, Field, Func, OuterRef, Q
 from django.db.models.functions import JSONObject
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
@@ -82,7 +82,8 @@ AS_NUMBERS = ("tool_id", "begin", "end", *COLUMNS[3:])
 def _microseconds(name: str) -> Func:
     # A double holds every microsecond until 2255; EXTRACT would count in decimals, far slower.
     sql = "(DATE_PART('epoch', %(expressions)s) * 1000000)::bigint"
-    return Func(F(name), template=sql, output_field=BigIntegerField())
+    # The driver gives a whole number already; a field for such would convert each once more.
+    return Func(F(name), template=sql, output_field=Field())
 
 
 class _Moments(dict[int, datetime]):

@@ -142,15 +142,16 @@ def _demand_known(codes: Sequence[str], rows: Sequence[Row]) -> None:
 
 def _written(rows: Sequence[Row], start: datetime, end: datetime, by: str) -> dict[str, Any]:
     """As `TimelineSerializer` says; by hand, for a week has thousands of blocks."""
+    times = _Times()
     windows: dict[Any, list[dict[str, str]]] = {}
     for row in rows:
         tool = row.tool
         hours = (tool.opens_at, tool.closes_at, tool.works_weekends)
         if hours not in windows:
-            windows[hours] = [_window(one) for one in open_windows(tool, start, end)]
+            windows[hours] = [_window(one, times) for one in open_windows(tool, start, end)]
     return {
-        "from": _time(start),
-        "to": _time(end),
+        "from": times[start],
+        "to": times[end],
         "holidays": [{"day": day, "name": name} for day, name in sorted(holidays(rows).items())],
         "groups": [
             {"key": one.key, "name": one.heading, "tools": [row.tool.code for row in one.rows]}
@@ -158,6 +159,7 @@ def _written(rows: Sequence[Row], start: datetime, end: datetime, by: str) -> di
         ],
         "rows": [
             _row(row, windows[(row.tool.opens_at, row.tool.closes_at, row.tool.works_weekends)])
+            | {"blocks": [_block(block, times) for block in row.blocks]}
             for row in rows
         ],
     }
@@ -174,27 +176,29 @@ def _row(row: Row, windows: Sequence[dict[str, str]]) -> dict[str, Any]:
         "loaded": [one._asdict() for one in row.loaded],
         "prime": row.prime._asdict() if row.prime else None,
         "open": windows,
-        "blocks": [_block(block) for block in row.blocks],
     }
 
 
-def _block(block: Block) -> dict[str, Any]:
+class _Times(dict["datetime", str]):
+    """Moments in Korean time, ISO 8601, each written once: many blocks begin and end together."""
+
+    def __missing__(self, moment: datetime) -> str:
+        written = self[moment] = moment.astimezone(KST).isoformat()
+        return written
+
+
+def _block(block: Block, times: _Times) -> dict[str, Any]:
     return {
         "kind": block.kind,
-        "starts_at": _time(block.starts_at),
-        "ends_at": _time(block.ends_at),
+        "starts_at": times[block.starts_at],
+        "ends_at": times[block.ends_at],
         "booking": block.booking,
         "note": block.note,
     }
 
 
-def _window(span: Interval) -> dict[str, str]:
-    return {"starts_at": _time(span.start), "ends_at": _time(span.end)}
-
-
-def _time(moment: datetime) -> str:
-    """Korean time, ISO 8601."""
-    return moment.astimezone(KST).isoformat()
+def _window(span: Interval, times: _Times) -> dict[str, str]:
+    return {"starts_at": times[span.start], "ends_at": times[span.end]}
 
 
 urlpatterns = [path("timeline/", Timeline.as_view(), name="api_timeline")]

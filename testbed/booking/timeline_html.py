@@ -23,10 +23,10 @@ from testbed.booking.words import day_name
 from testbed.tools.models import Area
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime
 
-    from testbed.booking.grid import Frame, Piece
+    from testbed.booking.grid import Frame, Mark, Piece
     from testbed.booking.timeline import Block, Row
     from testbed.tools.models import Tool
 
@@ -69,6 +69,33 @@ def groups(rows: Sequence[Row], by: str) -> list[Group]:
         alone = [row for row in rows if row.tool.cell is None]
         return [*found, Group("alone", _("Tools on their own"), alone)] if alone else found
     return [Group("", "", rows)]
+
+
+def boxes(tools: Sequence[Tool], chosen: Collection[str]) -> SafeString:
+    """A box to tick for each tool."""
+    parts = []
+    for tool in tools:
+        code, checked = escape(tool.code), " checked" if tool.code in chosen else ""
+        parts.append(
+            f'<div class="choice"><input type="checkbox" name="tool" value="{code}" '
+            f'id="pick-{code}"{checked}><label for="pick-{code}">{escape(str(tool))}</label></div>'
+        )
+    return SafeString("".join(parts))
+
+
+def marks(frame: Frame, days: Sequence[tuple[Mark, str]]) -> SafeString:
+    """The head of the grid: days (each with its holiday's name or none), then hours."""
+    parts = []
+    for mark, holiday in days:
+        rests = " is-holiday" if holiday else " is-weekend" if mark.day.weekday() > 4 else ""
+        name = f" <span>{escape(holiday)}</span>" if holiday and frame.zoom.name != "month" else ""
+        label = escape(mark.label)
+        parts.append(f'<div class="timeline-day {mark.place}{rests}">{label}{name}</div>')
+    parts += [
+        f'<div class="timeline-hour {mark.place}">{mark.label}</div>'
+        for mark in grid.hour_marks(frame)
+    ]
+    return SafeString("".join(parts))
 
 
 class _Shape(NamedTuple):

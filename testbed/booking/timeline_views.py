@@ -26,7 +26,7 @@ from testbed.booking.request import gather, price
 from testbed.booking.rules import check_all, refusing
 from testbed.booking.slots import nearest
 from testbed.booking.timeline import KINDS, holidays, timeline
-from testbed.booking.timeline_html import GROUPS, Group, Sheet, groups
+from testbed.booking.timeline_html import GROUPS, Group, Sheet, boxes, groups, marks
 from testbed.people.permissions import demand, may
 from testbed.people.visitor import person
 from testbed.refusals import Refusal
@@ -131,13 +131,14 @@ def _context(request: HttpRequest, asked: Asked, now: datetime) -> dict[str, Any
             (group, [sheet.row(row) for row in group.rows]) for group in groups(rows, asked.group)
         ]
     resting = holidays(rows)
+    days = [(mark, resting.get(mark.day, "")) for mark in grid.day_marks(frame)]
     return {
         "asked": asked,
         "tools": [row.tool for row in rows],
         "frame": frame,
         "groups": shown,
-        "days": [(mark, resting.get(mark.day, "")) for mark in grid.day_marks(frame)],
-        "hours": grid.hour_marks(frame),
+        "days": days,
+        "marks": marks(frame, days),
         "has_prime": any(row.prime for row in rows),
         "resting": [(day, resting[day]) for day in sorted(resting)],
         "now_column": grid.now_column(now, frame),
@@ -154,7 +155,7 @@ def _choice(viewer: User, asked: Asked, shown: Sequence[Tool]) -> list[dict[str,
     return [
         {
             "name": Area(area).label,
-            "tools": found,
+            "boxes": boxes(found, asked.codes),
             "only": asked.query(tool=[tool.code for tool in found]),
         }
         for area, found in by_area.items()
