@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -15,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from testbed.material.check_in import check_in
 from testbed.material.hand_back import hand_back
-from testbed.material.models import SLOTS, Carrier, CertifiedClean, Lot
+from testbed.material.models import SLOTS, Carrier, CertifiedClean, Lot, Wafer
 from testbed.material.register import register
 from testbed.people.models import Company
 from testbed.people.permissions import demand, may
@@ -87,7 +88,7 @@ def lot(request: HttpRequest, code: str) -> HttpResponse:
         "material/lot.html",
         {
             "lot": found,
-            "slots": [(slot, wafers.get(slot)) for slot in range(SLOTS, 0, -1)],
+            "slots": slot_rows(wafers),
             "wafer_count": len(wafers),
             "certificates": CertifiedClean.objects.filter(wafer__lot=found).select_related(
                 "kind", "tool", "wafer__lot", "cleaned_by"
@@ -98,6 +99,18 @@ def lot(request: HttpRequest, code: str) -> HttpResponse:
             "may_hand_back": may(request.user, "check_in_lot") and found.state == "checked_in",
         },
     )
+
+
+def slot_rows(wafers: dict[int, Wafer]) -> list[tuple[str, Wafer | None]]:
+    """The 25 slots from the top one: a row a wafer, and one row for neighbours that are empty."""
+    rows: list[tuple[str, Wafer | None]] = []
+    for is_taken, group in groupby(range(SLOTS, 0, -1), key=wafers.__contains__):
+        slots = list(group)
+        if is_taken:
+            rows.extend((str(slot), wafers[slot]) for slot in slots)
+        else:
+            rows.append((f"{slots[0]}–{slots[-1]}" if slots[1:] else str(slots[0]), None))
+    return rows
 
 
 @require_http_methods(["GET", "POST"])

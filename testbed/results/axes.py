@@ -10,7 +10,7 @@ from testbed.results import svg
 from testbed.results.svg import element, number
 
 WIDTH, HEIGHT = 640.0, 400.0
-LEFT, RIGHT, TOP, BOTTOM = 58.0, 74.0, 18.0, 46.0
+LEFT, RIGHT, TOP, BOTTOM = 58.0, 74.0, 36.0, 52.0
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,15 @@ class Axes:
         """Grid, tick labels and titles."""
         parts = [self._x_tick(value) for value in svg.ticks(self.x_low, self.x_high, 8)]
         parts += [self._y_tick(value) for value in svg.ticks(self.y_low, self.y_high, 6)]
-        middle_x, middle_y = (LEFT + WIDTH - RIGHT) / 2, (TOP + HEIGHT - BOTTOM) / 2
-        parts.append(_label(x_title, middle_x, HEIGHT - 8, font_weight=600))
-        turned = f"rotate(-90 14 {number(middle_y)})"
-        parts.append(_label(y_title, 14, middle_y, font_weight=600, transform=turned))
+        parts.append(_label(x_title, (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, font_weight=600))
+        # Lying above the axis, not turned along it: read at once, and from farther away.
+        parts.append(_label(y_title, 4, 20, font_weight=600, text_anchor="start"))
         return svg.join(parts)
 
     def _x_tick(self, value: float) -> SafeString:
         x = number(self.x(value))
         line = element("line", x1=x, x2=x, y1=TOP, y2=HEIGHT - BOTTOM, class_="grid-line")
-        return svg.join((line, _label(number(value, 3), self.x(value), HEIGHT - BOTTOM + 16)))
+        return svg.join((line, _label(number(value, 3), self.x(value), HEIGHT - BOTTOM + 19)))
 
     def _y_tick(self, value: float) -> SafeString:
         label = _label(number(value, 3), LEFT - 7, self.y(value) + 4, text_anchor="end")
@@ -69,11 +68,11 @@ class Axes:
 
 
 def _label(content: object, x: float, y: float, **attributes: object) -> SafeString:
-    merged = {"text_anchor": "middle", "font_size": 12, "class_": "chart-ink", **attributes}
+    merged = {"text_anchor": "middle", "font_size": 13, "class_": "chart-ink", **attributes}
     return svg.text(content, float(x), float(y), **merged)
 
 
-def end_labels(entries: list[tuple[float, str, str]], x: float, *, gap: float = 14.0) -> SafeString:
+def end_labels(entries: list[tuple[float, str, str]], x: float, *, gap: float = 19.0) -> SafeString:
     """Labels (y, text, class) at the right end of curves, pushed apart so that none overlap."""
     ordered = sorted(entries)
     lowest = HEIGHT - BOTTOM + 6
@@ -85,6 +84,6 @@ def end_labels(entries: list[tuple[float, str, str]], x: float, *, gap: float = 
         places[i] = min(places[i], lowest)
         lowest = places[i] - gap
     return svg.join(
-        svg.text(content, x, at + 4, font_size=12, class_=class_)
+        svg.text(content, x, at + 4, font_size=13, class_=class_)
         for at, (_y, content, class_) in zip(places, ordered, strict=True)
     )

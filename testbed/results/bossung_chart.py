@@ -13,7 +13,7 @@ from testbed.results.process_window import ProcessWindow
 from testbed.results.svg import element, number
 
 # The first place a dose's label may take: the heading with the unit stands above it.
-BELOW_HEADING = 32.0
+BELOW_HEADING = 44.0
 SHAPES = ("circle", "square", "diamond", "triangle")
 
 
@@ -127,5 +127,7 @@ def _labels(window: ProcessWindow, axes: Axes, doses: Array) -> SafeString:
         y = max(axes.y(min(max(end, axes.y_low), axes.y_high)), BELOW_HEADING)
         shape = {"circle": "●", "square": "■", "diamond": "◆", "triangle": "▲"}[SHAPES[i % 4]]
         entries.append((y, f"{shape} {number(float(dose), 1)}", f"series-ink series-{i % 7}"))
-    heading = svg.text("mJ/cm²", WIDTH - RIGHT + 8, 14.0, font_size=11, class_="chart-ink")
+    heading = svg.text(
+        "mJ/cm²", WIDTH - 2, 20.0, font_size=13, text_anchor="end", class_="chart-ink"
+    )
     return svg.join((heading, end_labels(entries, WIDTH - RIGHT + 8)))

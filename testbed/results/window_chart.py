@@ -129,7 +129,7 @@ def _key() -> SafeString:
     )
     parts = []
     for i, (class_, label) in enumerate(entries):
-        y = 28.0 + 17 * i
-        parts.append(element("rect", x=68, y=y, width=16, height=10, class_=class_, fill="none"))
-        parts.append(svg.text(label, 90.0, y + 9, font_size=12, class_="chart-ink"))
+        y = 46.0 + 26 * i
+        parts.append(element("rect", x=68, y=y, width=16, height=12, class_=class_, fill="none"))
+        parts.append(svg.text(label, 90.0, y + 11, font_size=13, class_="chart-ink"))
     return svg.join(parts)

@@ -58,6 +58,32 @@ def lamp(state: str | None) -> SafeString:
 
 
 @register.filter
+def state_class(state: str) -> str:
+    """What follows `e10-` in the classes that colour a state."""
+    return state.replace("_", "-")
+
+
+@register.simple_tag
+def state_bar(hours: list[tuple[str, timedelta]]) -> SafeString:
+    """One bar of 7 days: the share of each state, then what nobody recorded. For the eye alone;
+    the table below it says the same."""
+    whole, left, drawn = timedelta(days=7), 0.0, SafeString()
+    for state, length in hours:
+        width = 1000 * (length / whole)
+        drawn += format_html(
+            '<rect class="e10-{}" x="{}" y="0" width="{}" height="20"/>',
+            state_class(state), f"{left:.1f}", f"{width:.1f}",
+        )  # fmt: skip
+        left += width
+    return format_html(
+        '<svg class="state-bar" viewBox="0 0 1000 20" preserveAspectRatio="none"'
+        ' aria-hidden="true"><rect class="e10-unrecorded" x=".5" y=".5" width="999" height="19"/>'
+        "{}</svg>",
+        drawn,
+    )
+
+
+@register.filter
 def tone(tool: Any) -> str:
     """ok, idle, info, warn or bad for a tool that was read `with_state()`."""
     return "bad" if tool.emergency_stop_at else tone_of(getattr(tool, "state", None))

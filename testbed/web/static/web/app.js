@@ -118,7 +118,36 @@ const reach = (box) => {
   if (scrolls && !box.querySelector("a, button, input, select")) box.tabIndex = 0;
   else box.removeAttribute("tabindex");
 };
-const boxes = new ResizeObserver((entries) => entries.forEach((entry) => reach(entry.target)));
+// On a telephone a table that is too wide becomes a list: a row is a block, each value carries the
+// words of its column. Long tables of figures stay tables and are scrolled.
+const narrow = matchMedia("(max-width: 40rem)");
+const LONGEST_LIST = 60;
+const widths = new WeakMap();
+const canBeList = (table) => table.tHead && table.tHead.rows.length === 1
+  && table.rows.length <= LONGEST_LIST && !table.querySelector("thead [colspan]");
+const label = (table) => {
+  const words = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());
+  for (const row of [...table.tBodies, table.tFoot || []].flatMap((part) => [...part.rows || []])) {
+    if (row.cells.length !== words.length) continue;
+    [...row.cells].forEach((cell, number) => {
+      if (number) cell.dataset.label = words[number];
+      cell.classList.toggle("is-none", ["", "–", "—"].includes(cell.textContent.trim()) && !cell.querySelector("input, img, svg"));
+    });
+  }
+};
+const list = (box) => {
+  const table = box.querySelector(":scope > table.table");
+  if (!table || !box.clientWidth || widths.get(box) === box.clientWidth) return;
+  widths.set(box, box.clientWidth);
+  table.classList.remove("is-list");
+  if (!narrow.matches || box.scrollWidth <= box.clientWidth + 1 || !canBeList(table)) return;
+  label(table);
+  table.classList.add("is-list");
+};
+const boxes = new ResizeObserver((entries) => entries.forEach((entry) => {
+  list(entry.target);
+  reach(entry.target);
+}));
 const watchTables = (root) => root.querySelectorAll(".table-scroll").forEach((box) => boxes.observe(box));
 watchTables(document);
 document.addEventListener("htmx:load", (event) => watchTables(event.target.parentElement || document));
