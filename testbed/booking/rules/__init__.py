@@ -166,6 +166,7 @@ RULES: tuple[Rule, ...] = (
     QUOTA_DEBT,
 )
 _BY_CODE = {rule.code: rule for rule in RULES}
+_CLOSING = tuple(rule for rule in RULES if isinstance(rule, ClosedTimesRule))
 
 
 def by_code(code: str) -> Rule:
@@ -175,9 +176,7 @@ def by_code(code: str) -> Rule:
 
 def check_all(request: BookingRequest, *, about: Iterable[str] = ()) -> list[Broken]:
     """Every broken rule (warnings too), in the table's order; only those `about` when given."""
-    wanted = set(about)
-    rules = in_force(request.rulebook, request.tools)
-    checked = (rule.check(request) for rule in rules if not wanted or rule.about in wanted)
+    checked = [rule.check(request) for rule in in_force(request.rulebook, request.tools, about)]
     return [broken for broken in checked if broken is not None]
 
 
@@ -186,19 +185,25 @@ def refusing(broken: Iterable[Broken]) -> list[Broken]:
     return [one for one in broken if not one.is_warning]
 
 
-def in_force(rulebook: RuleBook, tools: Sequence[Tool]) -> tuple[Rule, ...]:
-    """The rules that may be broken on these tools, in the table's order.
+def in_force(
+    rulebook: RuleBook, tools: Sequence[Tool], about: Iterable[str] = ()
+) -> tuple[Rule, ...]:
+    """The rules that may be broken on these tools, in the table's order; those `about` if given.
 
     Left out are those that are only told, and those that are switched off for all the tools.
     """
-    return rulebook.once("in_force", tools, lambda: _in_force(rulebook, tools))
+    wanted = tuple(about)
+    return rulebook.once(
+        f"in_force {' '.join(wanted)}", tools, lambda: _in_force(rulebook, tools, wanted)
+    )
 
 
-def _in_force(rulebook: RuleBook, tools: Sequence[Tool]) -> tuple[Rule, ...]:
+def _in_force(rulebook: RuleBook, tools: Sequence[Tool], about: Sequence[str]) -> tuple[Rule, ...]:
     return tuple(
         rule
         for rule in RULES
         if rule.about != "notice"
+        and (not about or rule.about in about)
         and (not isinstance(rule, ToolRule) or rulebook.is_on_one(rule, tools))
     )
 
@@ -216,8 +221,7 @@ def _needed(rulebook: RuleBook, tools: Sequence[Tool]) -> frozenset[str]:
 def closed_times(request: BookingRequest, tool: Tool) -> list[Interval]:
     """Stretches that some rule closes on the tool, in no order; its claims are not among them."""
     closed: list[Interval] = []
-    for rule in RULES:
-        if isinstance(rule, ClosedTimesRule):
-            parameters = request.rulebook.parameters(rule, tool)
-            closed += rule.closed(request, tool, parameters) if parameters is not None else ()
+    for rule in _CLOSING:
+        parameters = request.rulebook.parameters(rule, tool)
+        closed += rule.closed(request, tool, parameters) if parameters is not None else ()
     return closed
