@@ -92,6 +92,7 @@ SENTENCES: dict[str, StrOrPromise] = {
     "wafers.held": _("put wafers on hold"),
     "hold.closed": _("decided about wafers on hold"),
     "wafers.scrapped": _("scrapped wafers"),
+    "tool.registered": _("registered the tool"),
     "tool.emergency_stop": _("pressed the emergency stop"),
     "tool.emergency_cleared": _("cleared the emergency stop"),
     "tool.silent": _("took the tool out of use: it did not answer three times"),

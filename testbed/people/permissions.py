@@ -28,6 +28,7 @@ MAY: dict[str, frozenset[Role]] = {
     "manage_trainings": frozenset({Role.ADMINISTRATOR, Role.PROCESS_ENGINEER}),
     "manage_supplies": frozenset({Role.ADMINISTRATOR, Role.PROCESS_ENGINEER, Role.TECHNICIAN}),
     "load_tools": frozenset({Role.TECHNICIAN, Role.PROCESS_ENGINEER}),
+    "register_tools": frozenset({Role.ADMINISTRATOR}),
     "manage_capabilities": frozenset({Role.ADMINISTRATOR, Role.PROCESS_ENGINEER}),
     "edit_cleans": frozenset({Role.ADMINISTRATOR, Role.PROCESS_ENGINEER}),
     "certify_clean": frozenset({Role.TECHNICIAN, Role.PROCESS_ENGINEER}),
