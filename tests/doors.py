@@ -358,6 +358,8 @@ API: dict[str, Door] = {
     "api_run_events": W,
     "api_run_wire": W,
     "api_run_note": W,
+    "api_run_photos": W,
+    "api_run_photo": W,
     "api_run_pause": W,
     "api_run_resume": W,
     "api_run_emergency_stop": W,

@@ -15,7 +15,7 @@ from testbed.booking.models import Booking
 from testbed.people.permissions import demand
 from testbed.people.visitor import person
 from testbed.process.models import Operation
-from testbed.runs import control, control_api, hold_api, note_api, split_api, way_api
+from testbed.runs import control, control_api, hold_api, note_api, photo_api, split_api, way_api
 from testbed.runs.api_shapes import (
     DecisionSerializer,
     EventSerializer,
@@ -172,6 +172,7 @@ urlpatterns = [
     *control_api.urlpatterns,
     *hold_api.urlpatterns,
     *note_api.urlpatterns,
+    *photo_api.urlpatterns,
     *split_api.urlpatterns,
     *way_api.urlpatterns,
     path("runs/", RunList.as_view(), name="api_runs"),

@@ -55,13 +55,17 @@ def _photo(request: HttpRequest) -> bytes | None:
 def run_photo(request: HttpRequest, pk: int, photo: int) -> HttpResponse:
     """A picture as it was hashed into the log; it never changes."""
     rows = RunPhoto.objects.visible_to(request.user).filter(run=pk)
-    found = get_object_or_404(rows, pk=photo)
+    return served(get_object_or_404(rows, pk=photo))
+
+
+def served(found: RunPhoto) -> HttpResponse:
+    """The picture's bytes, under a name of our own."""
     suffix = "jpg" if found.media_type == "image/jpeg" else "png"
     return HttpResponse(
         bytes(found.content),
         content_type=found.media_type,
         headers={
             "Cache-Control": "private, max-age=86400, immutable",
-            "Content-Disposition": f'inline; filename="run-{pk}-{photo}.{suffix}"',
+            "Content-Disposition": f'inline; filename="run-{found.run_id}-{found.pk}.{suffix}"',
         },
     )

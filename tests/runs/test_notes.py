@@ -13,12 +13,16 @@ from django.db import IntegrityError, ProgrammingError, transaction
 from django.test import Client
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rest_framework.response import Response
+from rest_framework.test import APIClient
 
 from testbed.people.models import User
 from testbed.refusals import Refusal
 from testbed.runs import moves, proof
 from testbed.runs.models import Run, RunPhoto
 from testbed.runs.notes import note
+from testbed.runs.photo_api import AROUND
+from testbed.runs.photo_models import MOST_BYTES
 from testbed.runs.pictures import cleaned
 from testbed.runs.states import RunState
 from tests.runs.floor import Floor
@@ -166,3 +170,55 @@ def test_only_who_sees_the_run_sees_its_photos(
     bad = {"photo": SimpleUploadedFile("x.jpg", b"<html>", "image/jpeg")}
     sign_in(floor.technician).post(f"/runs/{run.pk}/notes/", bad)
     assert RunPhoto.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_a_photo_comes_and_is_seen_over_the_api(
+    floor: Floor, api: Callable[[User], APIClient], alice: User, charlie: User
+) -> None:
+    run = floor.start("coat")
+    address = f"/api/v1/runs/{run.pk}/photos/"
+
+    def sent(by: User, content: bytes = jpeg(), **more: str) -> Response:
+        form = {"photo": SimpleUploadedFile("x.exe", content, "text/html"), **more}
+        return api(by).post(address, form, format="multipart")
+
+    event = sent(floor.technician, text="slot 3")
+    assert (event.status_code, event.json()["kind"]) == (201, "run.photo")
+    assert sent(floor.technician).json()["seq"] == event.json()["seq"]
+    kept = RunPhoto.objects.get()
+    assert event.json()["data"]["sha256"] == kept.sha256
+    seen = api(alice).get(f"{address}{kept.pk}/")
+    assert (seen.status_code, seen["Content-Type"]) == (200, "image/jpeg")
+    assert seen.content == cleaned(jpeg()).content
+    assert api(charlie).get(f"{address}{kept.pk}/").status_code == 404
+    assert (sent(charlie).status_code, sent(alice).status_code) == (404, 403)
+    moves.end(run, RunState.ABORTED, ask="")
+    assert (sent(floor.technician, png()).status_code, RunPhoto.objects.count()) == (409, 1)
+
+
+@pytest.mark.django_db
+def test_what_is_no_picture_over_the_api_says_why_and_nothing_is_kept(
+    floor: Floor, api: Callable[[User], APIClient]
+) -> None:
+    run, client = floor.start("coat"), api(floor.technician)
+    address, before = f"/api/v1/runs/{run.pk}/photos/", run.events.count()
+    kind = "multipart/form-data; boundary=x"
+
+    def fields(form: dict[str, object]) -> set[str]:
+        answer = client.post(address, form, format="multipart")
+        assert answer.status_code == 400
+        return set(answer.json()["fields"])
+
+    large = b"\xff\xd8\xff" + bytes(MOST_BYTES)
+    for content in (b"<svg/>", b"", jpeg()[:40], large, large + bytes(AROUND)):
+        assert fields({"photo": SimpleUploadedFile("x.jpg", content)}) == {"photo"}
+    assert fields({"text": "no picture"}) == {"photo"}
+    for text in ("x" * 501, "a\0b"):
+        whole = SimpleUploadedFile("x.jpg", jpeg())
+        assert fields({"photo": whole, "text": text}) == {"text"}
+    for body in (b"", b"no form", b"--x\r\n\r\n"):
+        assert client.generic("POST", address, body, content_type=kind).status_code == 400
+    assert client.generic("POST", address, b"--", content_type=kind[:19]).status_code == 400
+    assert client.post(address, {"text": "json"}, format="json").status_code == 415
+    assert (RunPhoto.objects.count(), run.events.count()) == (0, before)
