@@ -15,13 +15,14 @@ from testbed.booking.change import change, demand_changeable, preview
 from testbed.booking.desk_forms import answerer, overriding, yielding
 from testbed.booking.forms import ChangeForm, ClaimForm
 from testbed.booking.intervals import Interval
+from testbed.booking.more_slots import more, shown
 from testbed.booking.on_behalf import booker_for
 from testbed.booking.override import aside, demand_override
 from testbed.booking.place import target_of
 from testbed.booking.rules import refusing
 from testbed.booking.slots import find_slots, nearest
 from testbed.booking.version import version_of
-from testbed.booking.views import SHOWN_SLOTS, by_day, own_bookings
+from testbed.booking.views import by_day, own_bookings
 from testbed.people.visitor import person
 from testbed.refusals import Refusal
 
@@ -147,7 +148,7 @@ def _show_search(
             minutes=form.cleaned_data["minutes"],
             start=form.range.start,
             end=form.range.end,
-            limit=SHOWN_SLOTS,
+            limit=shown(request),
             without=booking,
         )
         slots = [slot for slot in found.slots if not _is_present(booking, form.target, slot)]
@@ -156,6 +157,7 @@ def _show_search(
             "exact": form.exact,
             "found": found,
             "days": by_day(slots),
+            "more": more(request, found.slots),
         }
     return render(request, "booking/change.html", context, status=status)
 

@@ -28,6 +28,7 @@ from testbed.booking.hold import extend, extensions_left, hold
 from testbed.booking.hours import KST
 from testbed.booking.intervals import Interval
 from testbed.booking.models import Booking, BookingState
+from testbed.booking.more_slots import more, shown
 from testbed.booking.override import aside, demand_override, told
 from testbed.booking.place import demand_answers, submit, target_of
 from testbed.booking.question_panel import questions_of
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     from testbed.booking.target import Target
     from testbed.people.models import User
 
-SHOWN_SLOTS = 40
 TABS = ("open", "past", "closed")
 GONE = (
     BookingState.CANCELLED,
@@ -105,14 +105,20 @@ def _show_search(
     context |= _desk(request, actor, refused)
     is_valid = bool(form.targets) and form.is_valid()
     if is_valid and form.able_targets:
-        context |= {"able": _search_any(actor, form), "may_book": may(actor, "book")}
+        able = _search_any(actor, form, shown(request))
+        context |= {
+            "able": able,
+            "more": more(request, able.slots),
+            "may_book": may(actor, "book"),
+        }
     elif is_valid:
-        found = _search(actor, form)
+        found = _search(actor, form, shown(request))
         verdict = _verdict(actor, form.target, form.exact) if form.exact else None
         context |= {
             "target": form.target,
             "found": found,
             "days": by_day(found.slots),
+            "more": more(request, found.slots),
             "verdict": verdict,
             "may_book": may(actor, "book"),
         }
@@ -137,18 +143,18 @@ def _desk(request: HttpRequest, actor: User, refused: Refusal | None) -> dict[st
     }
 
 
-def _search(actor: User, form: SearchForm) -> Found:
+def _search(actor: User, form: SearchForm, limit: int) -> Found:
     return find_slots(
         actor=actor,
         target=form.target,
         minutes=form.cleaned_data["minutes"],
         start=form.range.start,
         end=form.range.end,
-        limit=SHOWN_SLOTS,
+        limit=limit,
     )
 
 
-def _search_any(actor: User, form: SearchForm) -> Found:
+def _search_any(actor: User, form: SearchForm, limit: int) -> Found:
     """Slots on any tool with the capability, by start, then price; at one exact start if asked."""
     span = form.exact or form.range
     return find_slots_on_any(
@@ -157,7 +163,7 @@ def _search_any(actor: User, form: SearchForm) -> Found:
         minutes=form.cleaned_data["minutes"],
         start=span.start,
         end=span.end,
-        limit=SHOWN_SLOTS,
+        limit=limit,
     )
 
 

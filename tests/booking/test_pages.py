@@ -57,6 +57,24 @@ class TestFind:
         assert "노광 셀" in text(page)
         assert "원" in text(page)
 
+    def test_more_free_times_than_are_shown_can_be_asked_for(
+        self, sign_in: SignIn, alice: User, cd_sem: Tool
+    ) -> None:
+        client = sign_in(alice)
+        first = client.get("/book/?what=tool:cd_sem&minutes=60")
+        assert len(first.context["found"].slots) == 40
+        assert first.context["more"] == "?what=tool%3Acd_sem&minutes=60&more=2"
+        second = client.get(f"/book/{first.context['more']}")
+        assert len(second.context["found"].slots) == 80
+        assert "more=3" in text(second)
+        assert second.context["found"].slots[:40] == first.context["found"].slots
+        for asked, shown in (("-1", 40), ("x", 40), ("0", 40), ("९९९९", 40), ("9" * 99, 40)):
+            page = client.get("/book/", {"what": "tool:cd_sem", "minutes": "60", "more": asked})
+            assert len(page.context["found"].slots) == shown
+        few = client.get("/book/?what=tool:cd_sem&minutes=720")
+        assert few.context["more"] == ""
+        assert "more=" not in text(few)
+
     def test_every_reason_is_told_when_there_is_no_slot(
         self, sign_in: SignIn, alice: User, cd_sem: Tool
     ) -> None:
