@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -118,3 +121,17 @@ def test_the_identity_is_asked_of_the_right_kind_and_serial(
     tool = Tool(kind="film", visa_resource="TCPIP::h::hislip0::INSTR", serial="FLM-9")
     assert registering.identity(tool) == "SIMFAB,FILM-300,FLM-9,1"
     assert asked == ["film", "TCPIP::h::hislip0::INSTR", "FLM-9", "connected"]
+
+
+@pytest.mark.usefixtures("answering")
+def test_the_command_on_the_page_is_right(administrator: User) -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "developers" / "adding-a-tool.md"
+    found = re.search(r"^ {4}manage\.py (register_tool (?:.*\\\n)*.*)$", page.read_text(), re.M)
+    assert found
+    words = shlex.split(found[1].replace("\\\n", " "))
+    # The page's oven is nowhere but on the page.
+    words = ["film" if word == "oven" else word for word in words]
+    words[words.index("--by") + 1] = administrator.email
+    call_command(*words, stdout=StringIO())
+    tool = Tool.objects.get(code="oven-1")
+    assert (tool.serial, tool.is_simulated, tool.name_ko) == ("OVN-0007", False, "베이크 오븐")
