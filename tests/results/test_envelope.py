@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 from hypothesis import given
+from hypothesis import settings as few
 from hypothesis import strategies as st
 
 from testbed.results.envelope import Piece, envelope
@@ -31,6 +32,7 @@ def test_extremes_survive_and_points_are_few(values: list[float], pixels: int, c
     assert (np.diff(found.t) > 0).all()
 
 
+@few(max_examples=25)
 @given(st.lists(st.floats(-100, 100, width=32), min_size=200, max_size=300), st.integers(1, 40))
 def test_every_bucket_is_the_plain_minimum_and_maximum(values: list[float], pixels: int) -> None:
     found = envelope([piece(values)], start=None, end=None, pixels=pixels)

@@ -29,9 +29,9 @@ def reached(start: str, paths: dict, goal: str) -> list[str]:  # type: ignore[ty
 
 
 def test_the_database_allows_exactly_the_runs_table(floor: Floor) -> None:
+    run = floor.start("coat")
     for before, after in RUN_PAIRS:
         with transaction.atomic():
-            run = floor.start("coat")
             for state in reached(RunState.QUEUED, RUN_PATHS, before)[1:]:
                 Run.objects.filter(pk=run.pk).update(**stored(Run, state))
             allowed = after in RUN_PATHS[before]
@@ -52,15 +52,19 @@ def test_the_database_allows_exactly_the_steps_table(floor: Floor) -> None:
             transaction.set_rollback(True)
 
 
+@pytest.fixture
+def run(floor: Floor) -> Run:
+    return floor.start("coat")
+
+
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(walk=st.lists(st.sampled_from(list(RunState)), min_size=1, max_size=12))
 def test_any_walk_ends_where_the_table_says_and_the_tools_are_held_until_then(
-    floor: Floor, walk: list[RunState]
+    run: Run, walk: list[RunState]
 ) -> None:
     with transaction.atomic():
-        run = floor.start("coat")
         at = RunState.QUEUED
         for to in walk:
             allowed = to == at or to in RUN_PATHS[at]
