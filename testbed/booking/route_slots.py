@@ -19,14 +19,15 @@ from django.utils import timezone
 
 from testbed.booking.intervals import Interval
 from testbed.booking.request import gather, price
-from testbed.booking.route_claims import Lines, Ruler
-from testbed.booking.route_starts import possible_starts, unit_of
+from testbed.booking.route_claims import Lines, Near, Ruler
+from testbed.booking.route_starts import Starts, unit_of
 from testbed.booking.route_sweep import NEVER, Chain, Choice, Pick, Stage, chains, reach
 from testbed.booking.rules import RULES, Broken, by_code, check_all, needed, refusing
 from testbed.booking.rules.base import OwnClaim
 from testbed.booking.rules.chain import NO_CHAIN
 from testbed.booking.rules.when import LongEnoughRange
 from testbed.booking.slots import LONGEST_SEARCH, PROBES, standing
+from testbed.compiled import Among, Statement
 from testbed.people.permissions import may
 from testbed.tools.models import Tool
 
@@ -159,6 +160,7 @@ class _Search:
         self.about = RULES_ABOUT if may(actor, "book") else ("tool", "length", "time")
         self.options = [self._options(number) for number in range(len(steps))]
         self.ruler = Ruler.over(span, unit_of(self.base, every_tool, steps))
+        self.starts = Starts(span, self.ruler, self.lines)
 
     def found(self, limit: int) -> tuple[list[Combination], bool]:
         """Up to `limit` combinations, and whether the search ended before the range did."""
@@ -183,17 +185,18 @@ class _Search:
     def _options(self, number: int) -> list[_Option]:
         """The step's targets whose rules about person, tool and length are kept."""
         step, kept = self.steps[number], []
+        # Where the other steps will lie is not known yet, but that they will be there is.
+        others = len(self.steps) - 1
+        last = Interval(self.span.end, self.span.end + timedelta(minutes=1))
+        unplaced = [OwnClaim(0, -n, self.actor.pk, last) for n in range(1, others + 1)]
+        about = standing(self.actor, "length")
         for target in step.targets:
             tools = self.tools[target.key]
-            request = self._request(number, tools, self.span.start)
-            # Where the other steps will lie is not known yet, but that they will be there is.
-            others = len(self.steps) - 1
-            last = Interval(self.span.end, self.span.end + timedelta(minutes=1))
-            unplaced = [OwnClaim(0, -n, self.actor.pk, last) for n in range(1, others + 1)]
-            request = replace(
-                request, open_holds=request.open_holds + others, own=[*request.own, *unplaced]
-            )
-            broken = refusing(check_all(request, about=standing(self.actor, "length")))
+            request = self._request(
+                number, tools, self.span.start,
+                open_holds=self.base.open_holds + others, own=[*self.base.own, *unplaced],
+            )  # fmt: skip
+            broken = refusing(check_all(request, about=about))
             self._remember(number, broken)
             if tools and not broken:
                 kept.append(_Option(target, tools, self._price(request).total_won))
@@ -229,7 +232,7 @@ class _Search:
         if self.needs_neighbours:
             others = {tool.pk: self.lines.others(tool.pk) for tool in option.tools}
             request = replace(request, others=others)
-        return possible_starts(request, self.span, self.ruler, self.lines)
+        return self.starts.of(request)
 
     def chains(self, first: int) -> Iterator[Chain]:
         """Chains whose every step, the others counted as one's own, keeps every rule."""
@@ -310,6 +313,7 @@ class _Search:
         number: int,
         tools: Sequence[Tool],
         starts_at: datetime,
+        **counted: Any,
     ) -> BookingRequest:
         """Step `number` on these tools from `starts_at`, its claims' neighbourhood read."""
         step = self.steps[number]
@@ -321,8 +325,9 @@ class _Search:
             starts_at=starts_at,
             ends_at=ends_at,
             wafer_count=step.wafers,
-            busy={tool.pk: self.lines.near(tool.pk, near) for tool in tools},
-            others={tool.pk: self.lines.others_near(tool.pk, near) for tool in tools},
+            busy=Near(tools, lambda tool: self.lines.near(tool, near)),
+            others=Near(tools, lambda tool: self.lines.others_near(tool, near)),
+            **counted,
         )
 
     def combination(self, chain: Chain) -> Combination:
@@ -406,7 +411,7 @@ def _tools_of(steps: Sequence[Step]) -> dict[str, list[Tool]]:
     targets = {target.key: target for step in steps for target in step.targets}
     cells = [target.cell.pk for target in targets.values() if target.cell]
     alone = [target.tool.pk for target in targets.values() if target.tool]
-    rows = Tool.objects.filter(Q(pk__in=alone) | Q(cell__in=cells)).with_state().order_by("pk")
+    rows = _TOOLS(alone=alone, cells=cells)
     found = {tool.pk: tool for tool in rows}
     return {
         key: [tool for tool in found.values() if tool.cell_id == target.cell.pk]
@@ -414,3 +419,12 @@ def _tools_of(steps: Sequence[Step]) -> dict[str, list[Tool]]:
         else [found[one] for one in target.tool_ids() if one in found]
         for key, target in targets.items()
     }
+
+
+_TOOLS: Statement[Tool] = Statement(
+    lambda: (
+        Tool.objects.filter(Q(Among("pk", "alone")) | Q(Among("cell_id", "cells")))
+        .with_state()
+        .order_by("pk")
+    )
+)

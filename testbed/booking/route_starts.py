@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from math import gcd
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from testbed.booking.rules.when import down_to_grid
 from testbed.booking.slots import bounds, grid_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from testbed.booking.route_claims import Lines, Ruler
     from testbed.booking.route_steps import Step
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 DAY_MINUTES = 24 * 60
 Flags = NDArray[np.bool_]
+LIMITS = tuple(rule for rule in RULES if isinstance(rule, HoursLimit) and rule.about == "time")
 
 
 def unit_of(request: BookingRequest, tools: Sequence[Tool], steps: Sequence[Step]) -> int:
@@ -45,26 +46,61 @@ def _grid(request: BookingRequest, tool: Tool) -> int:
     return int(parameters["minutes"]) or 1 if parameters else 1
 
 
-def possible_starts(request: BookingRequest, span: Interval, ruler: Ruler, lines: Lines) -> Flags:
-    """Units at which the request may start: open, unclaimed, on the grid, in the horizon."""
-    length = int(request.span.length.total_seconds() // 60) // ruler.unit
-    taken = np.zeros(ruler.size, dtype=bool)
-    for tool in request.tools:
-        taken |= ruler.covered(*lines.of(tool.pk))
-        taken |= ruler.covered_by(closed_times(request, tool))
-        taken |= ~_whole(ruler, open_windows(tool, span.start - timedelta(days=1), span.end))
-    starts = _runs(~taken, length)
-    starts &= _on_grids(request, ruler)
-    starts &= _in_bounds(request, span, ruler, length)
-    for window in _full_windows(request, span):
-        starts[_inside(ruler, window, length)] = False
-    return starts
+class Starts:
+    """Where steps may start within a range; what tools have in common is worked out once."""
 
+    def __init__(self, span: Interval, ruler: Ruler, lines: Lines) -> None:
+        self.span, self.ruler, self.lines = span, ruler, lines
+        self._shut: dict[Any, Flags] = {}
+        self._tidy: dict[Any, Flags] = {}
+        self._bounded: dict[Any, Flags] = {}
 
-def _whole(ruler: Ruler, windows: Sequence[Interval]) -> Flags:
-    """Which units lie wholly within some window."""
-    edges = [Interval(*pair) for pair in _gaps(ruler, windows)]
-    return ~ruler.covered_by(edges)
+    def of(self, request: BookingRequest) -> Flags:
+        """Units at which the request may start: open, unclaimed, on the grid, in the horizon."""
+        ruler = self.ruler
+        length = int(request.span.length.total_seconds() // 60) // ruler.unit
+        taken = np.zeros(ruler.size, dtype=bool)
+        for tool in request.tools:
+            taken |= ruler.covered(*self.lines.of(tool.pk))
+            taken |= self.shut(tool)
+            closed = closed_times(request, tool)
+            if closed:
+                taken |= ruler.covered_by(closed)
+        starts = _runs(~taken, length)
+        starts &= self.on_grids(request)
+        starts &= self.in_bounds(request, length)
+        for window in _full_windows(request, self.span):
+            starts[_inside(ruler, window, length)] = False
+        return starts
+
+    def shut(self, tool: Tool) -> Flags:
+        """Which units do not lie wholly within the tool's opening hours."""
+        hours = (tool.opens_at, tool.closes_at, tool.works_weekends)
+        if hours not in self._shut:
+            windows = open_windows(tool, self.span.start - timedelta(days=1), self.span.end)
+            edges = [Interval(*pair) for pair in _gaps(self.ruler, windows)]
+            self._shut[hours] = self.ruler.covered_by(edges)
+        return self._shut[hours]
+
+    def on_grids(self, request: BookingRequest) -> Flags:
+        grids = frozenset(_grid(request, tool) for tool in request.tools)
+        length = int(request.span.length.total_seconds() // 60)
+        if (grids, length) not in self._tidy:
+            self._tidy[grids, length] = _on_grids(grids, length, self.ruler)
+        return self._tidy[grids, length]
+
+    def in_bounds(self, request: BookingRequest, length: int) -> Flags:
+        """A start in the middle of a grid cell counts from the cell's beginning."""
+        earliest, latest = bounds(request)
+        earliest = max(earliest, down_to_grid(self.span.start, grid_of(request)))
+        asked = (earliest, latest, length)
+        if asked not in self._bounded:
+            ruler = self.ruler
+            at = np.arange(ruler.size, dtype=np.int64) * ruler.unit + ruler.zero
+            first = -(-earliest.timestamp() // 60)
+            ends = at + length * ruler.unit
+            self._bounded[asked] = (at >= first) & (ends <= minute_of(latest))
+        return self._bounded[asked]
 
 
 def _gaps(ruler: Ruler, windows: Sequence[Interval]) -> Iterator[Interval]:
@@ -87,29 +123,20 @@ def _runs(free: Flags, length: int) -> Flags:
     return starts
 
 
-def _on_grids(request: BookingRequest, ruler: Ruler) -> Flags:
+def _on_grids(grids: Iterable[int], length: int, ruler: Ruler) -> Flags:
+    """Starts from which both ends of `length` minutes lie on every grid."""
     start = ruler.minutes_of_day()
-    end = (start + int(request.span.length.total_seconds() // 60)) % DAY_MINUTES
+    end = (start + length) % DAY_MINUTES
     good = np.ones(ruler.size, dtype=bool)
-    for grid in {_grid(request, tool) for tool in request.tools}:
+    for grid in grids:
         good &= (start % grid == 0) & (end % grid == 0)
     return good
 
 
-def _in_bounds(request: BookingRequest, span: Interval, ruler: Ruler, length: int) -> Flags:
-    """A start in the middle of a grid cell counts from the cell's beginning."""
-    earliest, latest = bounds(request)
-    earliest = max(earliest, down_to_grid(span.start, grid_of(request)))
-    at = np.arange(ruler.size, dtype=np.int64) * ruler.unit + ruler.zero
-    first = -(-earliest.timestamp() // 60)
-    flags: Flags = (at >= first) & (at + length * ruler.unit <= minute_of(latest))
-    return flags
-
-
 def _full_windows(request: BookingRequest, span: Interval) -> Iterator[Interval]:
     """Windows of limits on hours in which a booking of this length is too much."""
-    whole = replace(request, starts_at=span.start, ends_at=span.end)
-    limits = [rule for rule in RULES if isinstance(rule, HoursLimit) and rule.about == "time"]
+    limits = [rule for rule in LIMITS if request.rulebook.is_on_one(rule, request.tools)]
+    whole = replace(request, starts_at=span.start, ends_at=span.end) if limits else request
     for rule in limits:
         for tool in request.tools:
             parameters = request.rulebook.parameters(rule, tool)

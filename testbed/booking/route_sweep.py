@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -43,6 +44,27 @@ class Stage:
     after: int = 0
     within: int | None = None
 
+    @cached_property
+    def table(self) -> Table:
+        return Table(
+            np.stack([choice.starts for choice in self.choices]),
+            np.array([choice.cost for choice in self.choices], np.int64),
+        )
+
+    @cached_property
+    def own_costs(self) -> Costs:
+        """For each start the least cost of a choice that may start there, or NEVER."""
+        starts, costs = self.table
+        least: Costs = np.where(starts, costs[:, None], NEVER).min(axis=0)
+        return least
+
+
+class Table(NamedTuple):
+    """A stage's choices under each other: starts (a row a choice, a column a unit) and costs."""
+
+    starts: NDArray[np.bool_]
+    costs: Costs
+
 
 class Pick(NamedTuple):
     """Which choice of a stage, and its start."""
@@ -63,11 +85,11 @@ class Swept(NamedTuple):
 
 def reach(stages: Sequence[Stage], first: int = 0) -> list[Swept]:
     """The sweep forward, NEVER where no chain gets to; first: no chain starts earlier."""
-    own = _own_costs(stages[0])
+    own = stages[0].own_costs.copy()
     own[:first] = NEVER
     swept = [Swept(np.zeros_like(own), own)]
     for before, stage in pairwise(stages):
-        own = _own_costs(stage)
+        own = stage.own_costs
         carried = windowed_least(swept[-1].upto, *_gaps(before, stage))
         upto = np.where((own < NEVER) & (carried < NEVER), own + carried, NEVER)
         swept.append(Swept(carried, upto))
@@ -82,9 +104,8 @@ def chains(
     accept: asked of each tail of a chain, from some stage to the last, before it grows.
     """
     swept = reach(stages, first)
-    tables = [_Table.of(stage) for stage in stages]
     for last in np.flatnonzero(swept[-1].upto < NEVER):
-        yield from _Back(stages, swept, tables, accept).from_last(int(last))
+        yield from _Back(stages, swept, accept).from_last(int(last))
 
 
 def windowed_least(costs: Costs, nearest: int, farthest: int | None) -> Costs:
@@ -114,31 +135,10 @@ def windowed_least(costs: Costs, nearest: int, farthest: int | None) -> Costs:
     return least
 
 
-def _own_costs(stage: Stage) -> Costs:
-    costs = np.full(len(stage.choices[0].starts), NEVER)
-    for choice in stage.choices:
-        costs = np.where(choice.starts, np.minimum(costs, choice.cost), costs)
-    return costs
-
-
 def _gaps(before: Stage, stage: Stage) -> tuple[int, int | None]:
     """How many units before a start of `stage` the stage before it may start: nearest, farthest."""
     limit = None if stage.within is None else before.length + stage.within
     return before.length + stage.after, limit
-
-
-class _Table(NamedTuple):
-    """A stage's choices under each other: starts (a row a choice, a column a unit) and costs."""
-
-    starts: NDArray[np.bool_]
-    costs: Costs
-
-    @classmethod
-    def of(cls, stage: Stage) -> _Table:
-        return cls(
-            np.stack([choice.starts for choice in stage.choices]),
-            np.array([choice.cost for choice in stage.choices], np.int64),
-        )
 
 
 class _Back:
@@ -148,10 +148,9 @@ class _Back:
         self,
         stages: Sequence[Stage],
         swept: Sequence[Swept],
-        tables: Sequence[_Table],
         accept: Callable[[Chain], bool],
     ) -> None:
-        self.stages, self.swept, self.tables, self.accept = stages, swept, tables, accept
+        self.stages, self.swept, self.accept = stages, swept, accept
         self.order = count()
         self.heap: list[tuple[int, tuple[int, ...], int, int, Chain, Iterator[tuple[int, Pick]]]]
         self.heap = []
@@ -190,7 +189,7 @@ class _Back:
     def _options(self, stage: int, earliest: int, latest: int) -> Iterator[tuple[int, Pick]]:
         """(least cost of a chain up to and with it, pick), cheapest first, then latest."""
         window = slice(earliest, latest + 1)
-        swept, table = self.swept[stage], self.tables[stage]
+        swept, table = self.swept[stage], self.stages[stage].table
         reached = swept.upto[window] < NEVER
         choice, at = np.nonzero(table.starts[:, window] & reached)
         cost = swept.before[window][at] + table.costs[choice]

@@ -155,6 +155,7 @@ def _choice(viewer: User, asked: Asked, shown: Sequence[Tool]) -> list[dict[str,
     return [
         {
             "name": Area(area).label,
+            "tools": found,
             "boxes": boxes(found, asked.codes),
             "only": asked.query(tool=[tool.code for tool in found]),
         }
