@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+from django.db import connection
 from django.test import Client
 from rest_framework.test import APIClient
 
 from testbed.booking.hold import hold
+from testbed.booking.models import Allocation
 from testbed.booking.place import Answers, place
 from testbed.booking.slots import find_slots
 from testbed.booking.target import Target
 from testbed.people.models import User
 from testbed.tools.models import Tool
 from tests.booking.conftest import setting, tomorrow
+
+HOUR = timedelta(hours=1)
 
 
 def span(hour: int) -> dict[str, Any]:
@@ -72,3 +78,21 @@ def test_a_search_and_a_week(
     client.get("/api/v1/timeline/")
     with django_assert_max_num_queries(4):
         assert client.get("/api/v1/timeline/").status_code == 200
+
+
+def test_the_planner_knows_how_claims_lie_in_time(cd_sem: Tool) -> None:
+    """It would take every stretch of time for a hundredth of the claims, and plan for that."""
+    begin = tomorrow(0)
+    Allocation.objects.bulk_create(
+        Allocation(
+            tool=cd_sem, kind="closure", starts_at=begin + hour * HOUR,
+            ends_at=begin + (hour + 1) * HOUR,
+        )
+        for hour in range(200)
+    )  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE booking_allocation")
+    for hours, least, most in ((200, 100, 400), (20, 10, 50)):
+        found = Allocation.objects.between(begin, begin + hours * HOUR)
+        [plan] = json.loads(found.explain(format="json"))
+        assert least <= plan["Plan"]["Plan Rows"] <= most
