@@ -31,6 +31,9 @@ PREPARE_S = 120.0
 READY_S = 60.0
 SAMPLE_S = 300.0
 FAB_SCALE = "60"
+LIST = "bays"
+TOOL_QUEUE = "-Q tool."
+SAMPLE_BAYS = frozenset({"litho", "metrology"})
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Plan:
         ("load_demo", "데모 시설 · Demo facility", "$PYTHON manage.py load_demo"),
     )
     sample: str = "$PYTHON -m testbed.ops.carry $ADDRESS"
+    workers: str = "$PYTHON manage.py run_workers --list"
+    """Says, as lines of a Procfile, which tool workers the bays of TESTBED_BAYS need."""
 
 
 class Stopped(BaseException):
@@ -83,6 +88,8 @@ class Up:
         self.once = once
         self.out = out
         self.port = _port()
+        named = (name.strip() for name in os.environ.get("TESTBED_BAYS", "").split(","))
+        self.bays = frozenset(name for name in named if name)
         self.host = os.environ.get("TESTBED_HOST") or "127.0.0.1"
         self.supervisor = Supervisor(data, dict(os.environ))
 
@@ -135,7 +142,7 @@ class Up:
         self.supervisor.start(first)
         for name, title, command in self.plan.preparations:
             self._prepare(title, Line(name, command))
-        for line in others:
+        for line in self._of_the_bays(others):
             self.supervisor.start(line)
         with self.step("웹 서버 · Web"):
             self._wait_ready()
@@ -183,6 +190,17 @@ class Up:
                     f"'{line.name}' 단계가 실패했습니다.",
                 )
 
+    def _of_the_bays(self, lines: list[Line]) -> list[Line]:
+        """The Procfile's lines; with TESTBED_BAYS the tool workers of these bays and no others."""
+        if not self.bays:
+            return lines
+        bays = ", ".join(sorted(self.bays))
+        self._prepare(f"{bays} 구역의 작업자 · Workers of {bays}", Line(LIST, self.plan.workers))
+        theirs = read_procfile(self.supervisor.log(LIST))
+        return [line for line in lines if TOOL_QUEUE not in line.command] + [
+            line for line in theirs if TOOL_QUEUE in line.command
+        ]
+
     def _wait_ready(self) -> None:
         deadline = time.monotonic() + READY_S
         while True:
@@ -201,6 +219,10 @@ class Up:
     def _carry_sample(self) -> bool:
         """Carry the sample job in a process of its own; True when its result was right."""
         self.say("")
+        if self.bays and not self.bays >= SAMPLE_BAYS:
+            self.say("TESTBED_BAYS에 litho와 metrology가 없어 예제 작업을 건너뜁니다.")
+            self.say("TESTBED_BAYS lacks litho or metrology: the sample job is left out.")
+            return True
         line = Line("sample-job", self.plan.sample)
         self.supervisor.start(line, on_terminal=True)
         return self.supervisor.finish(line.name, SAMPLE_S) == 0

@@ -24,11 +24,18 @@ class Command(BaseCommand):
             "--together", action="store_true", help="one process a bay instead of one a tool"
         )
 
+        parser.add_argument(
+            "--list", action="store_true", help="say the workers as lines of a Procfile, run none"
+        )
+
     def handle(self, *args: Any, bays: str, together: bool, **options: Any) -> None:
         try:
             found = workers.lines(workers.chosen_bays(bays), together=together)
             for line in found:
-                self.stdout.write(line.name)
+                words = f"{line.name}: {line.command}" if options["list"] else line.name
+                self.stdout.write(words)
+            if options["list"]:
+                return
             workers.serve(data_folder(), found)
         except Trouble as trouble:
             raise CommandError(str(trouble)) from trouble
