@@ -17,10 +17,12 @@ import psycopg.sql
 from django.db import DEFAULT_DB_ALIAS, connection, connections, models
 from django.db.models.query import ModelIterable, get_related_populators
 
-from testbed.prepared import run
+from testbed.prepared import run, run_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from testbed.prepared import Question
 
 Row = TypeVar("Row")
 
@@ -99,12 +101,24 @@ class Statement(Generic[Row]):
 
     def __call__(self, **values: Any) -> list[Row]:
         """Run it; KeyError when a slot has no value."""
-        sql, given, converters, make = self._compiled or self._compile()
-        params = [values[one.name] if isinstance(one, Slot) else one for one in given]
-        database = connections[DEFAULT_DB_ALIAS]
-        rows = self._ask(sql, params)
+        question = self.question(**values)
+        ahead = _ahead.get()
+        if ahead is not None and ahead[0] == question:
+            _ahead.set(None)
+            return self.made(ahead[1])
+        return self.made(self._ask(*question))
+
+    def question(self, **values: Any) -> Question:
+        """What is asked with these values, for `asked_together`; KeyError as when it is run."""
+        sql, given, _converters, _make = self._compiled or self._compile()
+        return sql, [values[one.name] if isinstance(one, Slot) else one for one in given]
+
+    def made(self, rows: list[Any]) -> list[Row]:
+        """What the statement's rows become."""
+        _sql, _given, converters, make = self._compiled or self._compile()
         if make is tuple and not converters:
             return rows
+        database = connections[DEFAULT_DB_ALIAS]
         return [make(_converted(row, converters, database)) for row in rows]
 
     def _compile(self) -> _Compiled:
@@ -119,6 +133,28 @@ def _sent(sql: str, params: Sequence[Any]) -> list[Any]:
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
         cursor.execute(sql, params)
         return list(cursor.fetchall())
+
+
+def asked_together(*asked: tuple[Statement[Any], dict[str, Any]]) -> list[list[Any]]:
+    """What each statement gives with its values, one after the other, in one exchange."""
+    rows = run_together([statement.question(**values) for statement, values in asked])
+    return [statement.made(own) for (statement, _values), own in zip(asked, rows, strict=True)]
+
+
+@contextmanager
+def known_ahead(question: Question, rows: list[Any]) -> Iterator[None]:
+    """Inside, the first run of a statement that asks just this is answered with the rows.
+
+    For what was asked in the same transaction, with its beginning.
+    """
+    mark = _ahead.set((question, rows))
+    try:
+        yield
+    finally:
+        _ahead.reset(mark)
+
+
+_ahead: ContextVar[tuple[Question, list[Any]] | None] = ContextVar("ahead", default=None)
 
 
 def _compile(queryset: models.QuerySet[Any, Any]) -> _Compiled:

@@ -2,14 +2,14 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 from django.utils.translation import gettext_lazy as _
 
-from testbed.prepared import begin
+from testbed.prepared import Question, begin, commit, run, run_together
 from testbed.refusals import Refusal
 
 Result = TypeVar("Result")
@@ -48,12 +48,25 @@ def in_transaction(work: Callable[[], Result], *, is_whole: bool = False) -> Res
     fails inside must not be caught, and raises `Undone` to ask the database once more.
     Raises Refusal("busy") when the database stays busy.
     """
-    if _is_part.get() and connection.in_atomic_block:
+    return opened_with((), lambda _rows: work(), is_whole=is_whole)
+
+
+def opened_with(
+    questions: Sequence[Question],
+    work: Callable[[list[list[Any]]], Result],
+    *,
+    is_whole: bool = False,
+) -> Result:
+    """As `in_transaction`; the work is given the rows of the transaction's first statements.
+
+    questions: (statement, values) each, asked in one message with the transaction's beginning.
+    """
+    if is_part():
         with transaction.atomic(savepoint=False):
-            return work()
+            return work(run_together(questions))
     mark = _is_part.set(is_whole)
     try:
-        return _tried(work)
+        return _tried(questions, work)
     except Undone as stopped:
         undone = stopped
     finally:
@@ -66,12 +79,24 @@ def is_part() -> bool:
     return _is_part.get() and connection.in_atomic_block
 
 
-def _tried(work: Callable[[], Result]) -> Result:
+def at_the_end(sql: str, params: Sequence[Any]) -> None:
+    """Run a statement whose rows nobody asks for: with the commit, where nothing else is between.
+
+    For the last act of a transaction's work.
+    """
+    last = _last.get()
+    if last is None:
+        run(sql, params)
+    else:
+        last.append((sql, params))
+
+
+def _tried(questions: Sequence[Question], work: Callable[[list[list[Any]]], Result]) -> Result:
     if connection.in_atomic_block:
-        return _once(work)
+        return _once(questions, work)
     for attempt in range(TRIES):
         try:
-            return _once(work)
+            return _once(questions, work)
         except OperationalError as error:
             if sqlstate(error) not in AGAIN:
                 raise
@@ -83,20 +108,29 @@ def _tried(work: Callable[[], Result]) -> Result:
     )
 
 
-def _once(work: Callable[[], Result]) -> Result:
-    is_inside = connection.in_atomic_block and _inside.get()
+def _once(questions: Sequence[Question], work: Callable[[list[list[Any]]], Result]) -> Result:
+    is_outermost = not connection.in_atomic_block
+    is_inside = not is_outermost and _inside.get()
+    last: list[Question] | None = [] if is_outermost else None
     with transaction.atomic():
-        if not is_inside:
-            begin(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
-        mark = _inside.set(True)
+        if is_inside:
+            rows = run_together(questions)
+        else:
+            rows = begin(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}", questions)
+        marks = _inside.set(True), _last.set(last)
         try:
-            return work()
+            result = work(rows)
         finally:
-            _inside.reset(mark)
+            _inside.reset(marks[0])
+            _last.reset(marks[1])
+        if last is not None and not connection.needs_rollback:
+            commit(last)
+        return result
 
 
 # Whether an outer `in_transaction` has set the lock timeout, which lasts as long as it does.
 _inside: ContextVar[bool] = ContextVar("inside a transaction of ours", default=False)
+_last: ContextVar[list[Question] | None] = ContextVar("run with the commit", default=None)
 _is_part: ContextVar[bool] = ContextVar("inside a whole transaction", default=False)
 
 

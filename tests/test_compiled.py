@@ -8,7 +8,16 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from testbed.compiled import Among, Statement, insert, inserting_together, text, whole
+from testbed.compiled import (
+    Among,
+    Statement,
+    asked_together,
+    insert,
+    inserting_together,
+    known_ahead,
+    text,
+    whole,
+)
 from testbed.people.models import ApiToken, Company, JournalEntry, User
 from testbed.tools.models import Tool
 
@@ -49,6 +58,34 @@ def test_constants_of_a_queryset_may_be_any_text(alice: User) -> None:
             lambda name=name: User.objects.filter(name=name, email=text("email"), is_active=True)  # type: ignore[misc]
         )
         assert [one.name for one in statement(email=alice.email)] == [name]
+
+
+def test_planned_anew_it_gives_the_same(track: Tool, scanner: Tool, cd_sem: Tool) -> None:
+    def build() -> Any:
+        wanted = Tool.objects.filter(Among("code", "codes", "text[]"), kind__contains="")
+        return wanted.order_by("pk").values_list("pk", "code")
+
+    once: Statement[Any] = Statement(build)
+    anew: Statement[Any] = Statement(build, is_planned_anew=True)
+    for codes in (["track", "cd_sem", "it's 100 % \\ %s"], []):
+        assert once(codes=codes) == anew(codes=codes)
+    assert [code for _pk, code in anew(codes=["cd_sem", "track"])] == ["track", "cd_sem"]
+
+
+def test_asked_together_or_ahead_it_gives_what_it_gives_alone(alice: User, track: Tool) -> None:
+    person: Statement[User] = Statement(lambda: User.objects.filter(email=text("email")))
+    codes: Statement[Any] = Statement(
+        lambda: Tool.objects.filter(pk=whole("pk")).values_list("code")
+    )
+    asked = (person, {"email": alice.email}), (codes, {"pk": track.pk})
+    assert asked_together(*asked) == [[alice], [("track",)]]
+    question = codes.question(pk=track.pk)
+    with known_ahead(question, [("said",)]):
+        assert codes(pk=0) == []
+        assert codes(pk=track.pk) == [("said",)]
+        # Only once: whoever asks again wants to know anew.
+        assert codes(pk=track.pk) == [("track",)]
+    assert codes(pk=track.pk) == [("track",)]
 
 
 def test_a_slot_without_a_value_is_an_error(alice: User) -> None:

@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
     from django.core.handlers.wsgi import WSGIRequest
-    from django.http import HttpResponse
+    from django.http import HttpRequest
     from django.http.response import HttpResponseBase
     from django.urls import ResolverMatch
 
@@ -23,6 +23,10 @@ class ApiHandler(WSGIHandler):
     A request with a bearer token and without cookies goes by settings.TOKEN_MIDDLEWARE: it has
     neither session nor messages nor a form. Everything else goes by settings.MIDDLEWARE.
     """
+
+    # Django's stubs leave out what its handlers are made of.
+    _middleware_chain: Any
+    _get_response: Any
 
     def load_middleware(self, is_async: bool = False) -> None:
         super().load_middleware(is_async)
@@ -38,13 +42,13 @@ class ApiHandler(WSGIHandler):
         return way
 
     def _choose(self, request: WSGIRequest) -> HttpResponseBase:
-        if not is_program(request):
-            return self._browsers(request)  # type: ignore[no-any-return]
-        request.user = AnonymousUser()
-        answer: HttpResponse = self._programs(request)
+        way = self._browsers
+        if is_program(request):
+            way, request.user = self._programs, AnonymousUser()
+        answer: HttpResponseBase = way(request)
         return answer
 
-    def resolve_request(self, request: WSGIRequest) -> ResolverMatch:
+    def resolve_request(self, request: HttpRequest) -> ResolverMatch:
         """An address without parts that vary is looked up in the table of all routes once."""
         known = self._fixed.get(request.path_info)
         if known is None:

@@ -39,6 +39,7 @@ from testbed.booking.read_one import read_one, read_placed
 from testbed.booking.request import gather, price
 from testbed.booking.rules import check_all, refusing
 from testbed.booking.slots import find_slots, nearest
+from testbed.booking.target import asking
 from testbed.people.permissions import demand
 from testbed.people.visitor import person
 
@@ -182,7 +183,9 @@ class Bookings(generics.ListAPIView[Booking]):
             known = read_placed(request.user, booking, asked["target"], asked["supplies"])
             return answered(request, known, 201)
 
-        return idempotency.once(request, work, is_whole=True)
+        data = request.data
+        ahead = asking(data.get("tool")) if isinstance(data, dict) else None
+        return idempotency.once(request, work, is_whole=True, ahead=ahead)
 
 
 class OneBooking(APIView):

@@ -17,7 +17,7 @@ from testbed.people import journal
 from testbed.transactions import in_transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
 
@@ -27,13 +27,17 @@ def expire_holds(*, tool_ids: Iterable[int], now: datetime) -> int:
     Rows are locked by pk, so that two sweeps over different tools of one cell never wait in a
     circle; whoever comes second finds the hold already closed.
     """
-    expired = _STALE(now=now, tools=list(tool_ids))
-    for booking in expired:
+    return close_all(STALE(now=now, tools=list(tool_ids)))
+
+
+def close_all(stale: Sequence[Booking]) -> int:
+    """Close the holds that `STALE` has found and locked; how many."""
+    for booking in stale:
         close(booking)
-    return len(expired)
+    return len(stale)
 
 
-_STALE: Statement[Booking] = Statement(
+STALE: Statement[Booking] = Statement(
     lambda: (
         Booking.objects.stale(moment("now"))
         .filter(

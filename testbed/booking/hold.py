@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from testbed.booking import line
 from testbed.booking.bundles import is_chained
-from testbed.booking.expire import expire_holds
+from testbed.booking.expire import STALE, close_all
 from testbed.booking.explain import claiming, demand_rules
 from testbed.booking.intervals import Interval
 from testbed.booking.models import Booking, BookingState
 from testbed.booking.on_behalf import behalf_details, booker_for, booker_of
 from testbed.booking.override import aside, demand_override, note_aside, set_aside
 from testbed.booking.request import gather, price
-from testbed.booking.rules import HOLD_TIME, BookingRequest, Broken, RuleBook
+from testbed.booking.rules import HOLD_TIME, BookingRequest, Broken, RuleBook, needed
+from testbed.booking.rules.book import ROWS
 from testbed.booking.whose_rules import rules_for
-from testbed.compiled import insert
+from testbed.compiled import asked_together, insert
 from testbed.people import journal
 from testbed.refusals import Refusal
 from testbed.transactions import in_transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from testbed.booking.override import Override
@@ -115,19 +116,48 @@ def claim(
     actor: who books, for whom quotas count. Raises RulesBroken. The locks stay until the
     caller's transaction ends.
     """
-    tools = line.lock(target.tool_ids())
     now = timezone.now()
-    expire_holds(tool_ids=[tool.pk for tool in tools], now=now)
+    looked = _lock_and_look(target.tool_ids(), span, now)
     request = gather(
         actor=actor,
-        tools=tools,
+        tools=looked.tools,
         starts_at=span.start,
         ends_at=span.end,
         now=now,
         is_hold=is_hold,
         answers=answers,
+        claims=looked.claims,
+        rulebook=looked.rulebook,
     )
     return demand_rules(request, aside(None, override))
+
+
+class _Looked(NamedTuple):
+    """claims: None where the rules ask for more than what touches the wished time."""
+
+    tools: list[Tool]
+    rulebook: RuleBook
+    claims: list[line.Claim] | None
+
+
+def _lock_and_look(tool_ids: Iterable[int], span: Interval, now: datetime) -> _Looked:
+    """What every claim needs, in one exchange: each is read after the tools are locked.
+
+    Stale holds on the tools are closed.
+    """
+    ids = sorted(set(tool_ids))
+    # A time that ends before it starts is no range; the rules say so.
+    wished = {"start": span.start, "end": max(span.start, span.end), "now": now, "without": 0}
+    tools, stale, rows, claims = asked_together(
+        (line.LOCKED, {"tools": ids}),
+        (STALE, {"tools": ids, "now": now}),
+        (ROWS, {}),
+        (line.CLAIMS, {"tools": ids, **wished}),
+    )
+    close_all(stale)
+    rulebook = RuleBook.of_rows(rows, now)
+    is_enough = not (rulebook.has_groups or "neighbours" in needed(rulebook, tools))
+    return _Looked(tools, rulebook, line.claims_of(claims) if is_enough else None)
 
 
 def new_booking(request: BookingRequest, target: Target, placed_by: User | None = None) -> Booking:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
@@ -19,10 +20,10 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from testbed.booking.models import IdempotencyKey
+from testbed.compiled import known_ahead
 from testbed.people.visitor import person
-from testbed.prepared import run
 from testbed.refusals import Refusal
-from testbed.transactions import in_transaction
+from testbed.transactions import at_the_end, opened_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from rest_framework.request import Request
 
     from testbed.people.models import User
+    from testbed.prepared import Question
 
 _WRITE = """
     INSERT INTO booking_idempotencykey ("user_id", "key", "request_sha256", "created_at")
@@ -37,7 +39,6 @@ _WRITE = """
 """
 _ANSWER = """
     UPDATE booking_idempotencykey SET "status" = %s, "body" = %s::jsonb WHERE "id" = %s
-    RETURNING "id"
 """
 HEADER = "Idempotency-Key"
 ALLOWED = re.compile(r"[!-~]{1,80}")
@@ -62,11 +63,18 @@ class _Written(Response):
         return self._text
 
 
-def once(request: Request, work: Callable[[], Response], *, is_whole: bool = False) -> Response:
+def once(
+    request: Request,
+    work: Callable[[], Response],
+    *,
+    is_whole: bool = False,
+    ahead: Question | None = None,
+) -> Response:
     """Answer with `work()`, or with what it answered before under the request's key.
 
     Keys belong to their user alone. is_whole: `work` catches no refusal of a part of its own, so
-    that the parts need no savepoints. Refusal "key_not_valid" (400) for an unusable key,
+    that the parts need no savepoints. ahead: a `Statement`'s question that `work` will ask first,
+    which then goes with the key's. Refusal "key_not_valid" (400) for an unusable key,
     "key_reused" (422) for a known key with another body.
     """
     key = request.headers.get(HEADER)
@@ -78,18 +86,29 @@ def once(request: Request, work: Callable[[], Response], *, is_whole: bool = Fal
             _("An Idempotency-Key is 1 to 80 visible ASCII characters."),
             status=400,
         )
-    return in_transaction(lambda: _once(request, person(request), key, work), is_whole=is_whole)
-
-
-def _once(request: Request, user: User, key: str, work: Callable[[], Response]) -> Response:
+    user = person(request)
     digest = fingerprint(request.method or "", request.path, request.data)
     # Waits here while a duplicate of this request is being done in another transaction.
-    written = run(_WRITE, [user.pk, key, digest, timezone.now()])
-    if written:
-        response = _Written(work())
-        body = response.rendered_content.decode()
-        run(_ANSWER, [response.status_code, body, written[0][0]])
-        return response
+    first: list[Question] = [(_WRITE, [user.pk, key, digest, timezone.now()])]
+    first += [ahead] if ahead else []
+
+    def answer(rows: list[list[Any]]) -> Response:
+        if not rows[0]:
+            return _again(user, key, digest)
+        with known_ahead(ahead, rows[1]) if ahead else nullcontext():
+            return _kept(rows[0][0][0], work())
+
+    return opened_with(first, answer, is_whole=is_whole)
+
+
+def _kept(pk: int, answer: Response) -> Response:
+    """The answer, which stays with the key."""
+    response = _Written(answer)
+    at_the_end(_ANSWER, [response.status_code, response.rendered_content.decode(), pk])
+    return response
+
+
+def _again(user: User, key: str, digest: str) -> Response:
     row = IdempotencyKey.objects.select_for_update().get(user=user, key=key)
     if row.request_sha256 != digest:
         raise Refusal(

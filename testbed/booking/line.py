@@ -34,10 +34,10 @@ def lock(tool_ids: Iterable[int]) -> list[Tool]:
     NO KEY: rows that refer to a tool (runs, states) may still be written meanwhile.
     """
     wanted = sorted(set(tool_ids))
-    return _LOCKED(tools=wanted) if wanted else []
+    return LOCKED(tools=wanted) if wanted else []
 
 
-_LOCKED: Statement[Tool] = Statement(
+LOCKED: Statement[Tool] = Statement(
     lambda: (
         Tool.objects.select_for_update(no_key=True, of=("self",))
         .filter(Among("pk", "tools"))
@@ -75,14 +75,19 @@ def claims(
     if not tool_ids:
         return []
     # No booking has the key 0.
-    rows = _CLAIMS(start=start, end=end, now=now, without=without or 0, tools=list(tool_ids))
+    rows = CLAIMS(start=start, end=end, now=now, without=without or 0, tools=list(tool_ids))
+    return claims_of(rows)
+
+
+def claims_of(rows: Iterable[Sequence[Any]]) -> list[Claim]:
+    """What the rows of `CLAIMS` say."""
     return [
         Claim(tool, company, Interval(begins, ends), *reasons)
         for tool, company, begins, ends, *reasons in rows
     ]
 
 
-_CLAIMS: Statement[Any] = Statement(
+CLAIMS: Statement[Any] = Statement(
     lambda: (
         Allocation.objects.claiming(moment("now"))
         .between(moment("start"), moment("end"))

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable
+import threading
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache
@@ -69,12 +70,34 @@ def _client(url: str) -> Any:
 
 def tell(*, tool_ids: Iterable[int], start: datetime, end: datetime, **_signal: object) -> None:
     """Receiver of `line_changed`: one entry for everybody who looks at a timeline."""
-    entry = {
-        "tools": ",".join(str(one) for one in sorted(tool_ids)),
-        "start": int(start.timestamp()),
-        "end": int(end.timestamp()),
-    }
-    _client(settings.VALKEY_URL).xadd(key(), entry, maxlen=KEPT, approximate=True)
+    tools = ",".join(str(one) for one in sorted(tool_ids))
+    span = ("start", int(start.timestamp()), "end", int(end.timestamp()))
+    _wire.say(settings.VALKEY_URL, "XADD", key(), "MAXLEN", "~", KEPT, "*", "tools", tools, *span)
+
+
+class _Wire(threading.local):
+    """This thread's connection: to borrow one and to wrap a command takes longer than to say it."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Any] = {}
+
+    def say(self, url: str, *command: str | int) -> None:
+        """Wait for the answer; RedisError when there is none, on a connection made anew either."""
+        if url not in self._open:
+            self._open[url] = _client(url).connection_pool.make_connection()
+        try:
+            self._exchange(self._open[url], command)
+        except redis.ConnectionError:
+            # It was closed while nobody spoke, as by a restart of the server.
+            self._exchange(self._open[url], command)
+
+    def _exchange(self, connection: Any, command: Sequence[str | int]) -> None:
+        """Connects where there is no connection (yet, or after an error)."""
+        connection.send_command(*command, check_health=False)
+        connection.read_response()
+
+
+_wire = _Wire()
 
 
 def latest() -> str | None:

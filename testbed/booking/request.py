@@ -57,6 +57,7 @@ def gather(
     is_hold: bool = True,
     answers: Answers | None = None,
     claims: Sequence[line.Claim] | None = None,
+    rulebook: RuleBook | None = None,
 ) -> BookingRequest:
     """A request with everything its rules need, in a number of queries that no range changes.
 
@@ -65,11 +66,11 @@ def gather(
     for the booker's groups where a setting is for some, and three for their hours; and what
     `with_answers` says. company: the actor's own unless given; without: a booking whose own
     claims and hold do not count, because the request is about it; claims: on the tools, when the
-    caller has read them.
+    caller has read them; rulebook: everybody's, likewise.
     """
     company = company or actor.company
     own = without.pk if without else None
-    rulebook = RuleBook.load(now)
+    rulebook = rulebook or RuleBook.load(now)
     groups = _groups(rulebook, tools, actor, company)
     rulebook = rulebook.of_groups(group.pk for group in groups)
     wanted = needed(rulebook, tools)

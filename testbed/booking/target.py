@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -14,6 +14,7 @@ from testbed.tools.models import Cell, Tool
 
 if TYPE_CHECKING:
     from testbed.people.querysets import Viewer
+    from testbed.prepared import Question
 
 
 @dataclass(frozen=True)
@@ -78,4 +79,11 @@ def find(user: Viewer, key: str) -> Target | None:
     return Target(tool=tools[0]) if tools else None
 
 
-_TOOL = Statement(lambda: Tool.objects.filter(code=text("code")))
+def asking(tool_code: Any) -> Question | None:
+    """What `find` will ask for `tool:<code>`, to be asked beforehand; None when it will not."""
+    if not isinstance(tool_code, str) or "\x00" in tool_code:
+        return None
+    return _TOOL.question(code=tool_code)
+
+
+_TOOL: Statement[Tool] = Statement(lambda: Tool.objects.filter(code=text("code")))

@@ -33,7 +33,7 @@ class WrittenSerializer(serializers.ModelSerializer[Row], Generic[Row]):
 
     def _writer(self, field: Field) -> Callable[[Row], Any]:
         if isinstance(field, serializers.SerializerMethodField):
-            said: Callable[[Row], Any] = getattr(self, field.method_name)  # type: ignore[arg-type]
+            said: Callable[[Row], Any] = getattr(self, field.method_name)
             return said
         if field.source == "__str__":
             return str

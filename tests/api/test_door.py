@@ -24,9 +24,8 @@ class Asked:
         body = b"{}" if method == "POST" else b""
         environ = RequestFactory().generic(method, path, body, "application/json").environ
         said: list[Any] = []
-        answer: Any = handler(
-            {**environ, "wsgi.input": io.BytesIO(body), **more}, lambda *head: said.append(head)
-        )
+        start: Any = lambda *head: said.append(head)  # noqa: E731
+        answer: Any = handler({**environ, "wsgi.input": io.BytesIO(body), **more}, start)
         self.status = said[0][0]
         self.headers = {name.lower(): value for name, value in said[0][1]}
         self.content = answer.content

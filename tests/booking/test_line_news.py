@@ -52,6 +52,15 @@ def tell(*tools: int) -> None:
     line_news.tell(tool_ids=tools, start=BEFORE, end=AFTER, freed=False)
 
 
+def test_a_connection_that_was_closed_meanwhile_is_made_anew(settings: Any) -> None:
+    tell(1)
+    before = line_news.latest() or ""
+    client = line_news._client(settings.VALKEY_URL)
+    client.client_kill_filter(_type="normal", skipme=True)
+    tell(2)
+    assert [one.tool_ids for one in asyncio.run(line_news.missed(before))] == [(2,)]
+
+
 def test_an_open_page_hears_what_changes_and_what_it_missed() -> None:
     async def listen() -> list[dict[str, Any]]:
         after = await sync_to_async(line_news.latest)()

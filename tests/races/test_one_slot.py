@@ -18,6 +18,7 @@ from testbed.booking.hold import extend, hold, hold_now
 from testbed.booking.models import Allocation, Booking, BookingState
 from testbed.booking.place import Answers, place, submit
 from testbed.booking.target import Target
+from testbed.compiled import Among, Statement
 from testbed.people.models import User
 from testbed.refusals import Refusal
 from testbed.tools.models import Tool
@@ -57,8 +58,10 @@ def test_without_the_lock_the_race_shows(
         all_checked.wait(timeout=20)
         write(booking, tools)
 
-    unlocked = Tool.objects.with_state().order_by("pk")
-    monkeypatch.setattr(line, "lock", lambda ids: list(unlocked.filter(pk__in=list(ids))))
+    unlocked: Statement[Tool] = Statement(
+        lambda: Tool.objects.filter(Among("pk", "tools")).with_state().order_by("pk")
+    )
+    monkeypatch.setattr(line, "LOCKED", unlocked)
     monkeypatch.setattr(line, "write", write_when_all_have_checked)
 
     def raw(number: int) -> Booking:

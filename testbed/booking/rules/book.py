@@ -57,9 +57,13 @@ class RuleBook:
     @classmethod
     def load(cls, at: datetime | None = None) -> RuleBook:
         """One query, which reads every setting; what was made of the same rows is used again."""
+        return cls.of_rows(ROWS(), at or timezone.now())
+
+    @classmethod
+    def of_rows(cls, read: Iterable[tuple[Any, ...]], at: datetime) -> RuleBook:
+        """The book of what `ROWS` has just read."""
         global _known
-        at = at or timezone.now()
-        rows = tuple(_ROWS())
+        rows = tuple(read)
         known = _known
         if known is None or known.rows != rows or not known.since <= at < known.until:
             settings = [_setting(row) for row in rows]
@@ -130,7 +134,7 @@ _COLUMNS = (
     "pk", "code", "tool_id", "cell_id", "area", "group_id", "effective_from", "effective_until",
     "is_active",
 )  # fmt: skip
-_ROWS: Statement[Any] = Statement(
+ROWS: Statement[Any] = Statement(
     lambda: (
         apps.get_model("booking", "RuleSetting")
         .objects.order_by("pk")
