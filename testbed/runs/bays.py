@@ -29,10 +29,16 @@ class Tile:
     icon: str = ""
 
 
-def bays(user: User) -> list[tuple[str, str, int]]:
-    """Bays that have a tool: code, name, number of tools."""
-    found = list(Tool.objects.visible_to(user).values_list("area", flat=True))
-    return [(area.value, str(area.label), found.count(area)) for area in Area if area in found]
+def bays(user: User) -> list[tuple[str, str, list[Tile]]]:
+    """Bays that have a tool: code, name, a tile a tool with the look of its run (no progress)."""
+    rows = RunTool.objects.filter(run__in=Run.objects.visible_to(user).open())
+    runs = {row.tool_id: row.run for row in rows.select_related("run")}
+    found: dict[str, list[Tile]] = {}
+    for tool in Tool.objects.visible_to(user).with_state().order_by("code"):
+        run = runs.get(tool.pk)
+        tone, icon = STATE_LOOK[RunState(run.state)] if run else ("", "")
+        found.setdefault(tool.area, []).append(Tile(tool, run, tone=tone, icon=icon))
+    return [(area.value, str(area.label), found[area]) for area in Area if area in found]
 
 
 def tiles(user: User, area: str, now: datetime) -> list[Tile]:

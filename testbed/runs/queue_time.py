@@ -111,15 +111,20 @@ def _released(lot: Lot, operation: Operation) -> dict[int, datetime]:
 
 def countdown_rows(clocks: models.QuerySet[QueueClock], now: datetime) -> list[dict[str, Any]]:
     """What `runs/queue_times.html` shows: each clock with the seconds left and how urgent it is."""
+    here = clocks.filter(lot__state=LotState.CHECKED_IN)
     return [
         {"clock": clock, "left_s": clock.left_s(now), "tone": clock.tone(now)}
-        for clock in clocks.select_related("lot", "operation").order_by("due_at")
+        for clock in here.select_related("lot", "operation").order_by("due_at")
     ]
 
 
 # -- the background job ------------------------------------------------------------------------
 def watch(now: datetime | None = None) -> int:
-    """Look at every lot that is here and on a route with limits; how many were warned or held."""
+    """Look at every lot that is here and on a route with limits; how many were warned or held.
+
+    For a lot that has been handed back nothing waits any more: its clocks go.
+    """
+    QueueClock.objects.exclude(lot__state=LotState.CHECKED_IN).delete()
     lots = Lot.objects.filter(
         Q(travelers__closed_at=None, travelers__route__operations__within_minutes__gt=0)
         | Q(queue_clocks__isnull=False),

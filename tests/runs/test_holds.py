@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from testbed.material.models import Lot, LotState
 from testbed.notices.models import Notice
 from testbed.people.models import User
 from testbed.process.models import Operation
@@ -73,6 +74,18 @@ def test_people_are_told_before_the_limit_and_once(
     passed(floor, "expose", (2,))
     look(coated_at, 94)
     assert not QueueClock.objects.exists()
+
+
+def test_no_clock_runs_for_a_lot_that_has_been_handed_back(
+    floor: Floor, coated_at: datetime
+) -> None:
+    look(coated_at, 1)
+    clocks = QueueClock.objects.all()
+    assert len(queue_time.countdown_rows(clocks, coated_at)) == 1
+    Lot.objects.update(state=LotState.RETURNED)
+    assert queue_time.countdown_rows(clocks, coated_at) == []
+    assert (look(coated_at, LIMIT + 9), clocks.count()) == (0, 0)
+    assert not LotHold.objects.exists()
 
 
 def test_a_broken_queue_time_holds_the_wafers_with_its_evidence(
