@@ -20,6 +20,8 @@ from testbed.people.permissions import demand, may
 from testbed.people.visitor import person
 from testbed.process import versions
 from testbed.process.models import Recipe, RecipeVersion, Route
+from testbed.process.recipe_form import SettingsForm, way_of, ways_of
+from testbed.process.vary import VARY
 from testbed.refusals import Refusal
 from testbed.tools.kinds import kind_choices
 
@@ -34,9 +36,7 @@ class RecipeForm(forms.Form):
 
     code = forms.SlugField(label=gettext_lazy("Code"), max_length=40)
     title = forms.CharField(label=gettext_lazy("Title"), max_length=80)
-    tool_kind = forms.ChoiceField(
-        label=gettext_lazy("Tool"), choices=kind_choices(PLANS)
-    )
+    tool_kind = forms.ChoiceField(label=gettext_lazy("Tool"), choices=kind_choices(PLANS))
 
 
 class SettingsField(forms.JSONField):
@@ -138,26 +138,40 @@ def new_version(request: HttpRequest, code: str) -> HttpResponse:
         # Run by hand: such a tool takes no settings from here.
         raise Http404
     newest = found.versions.order_by("-number").first()
-    form = VersionForm(request.POST or None, initial={"body": newest.body if newest else {}})
-    if request.method == "POST" and form.is_valid():
-        try:
-            versions.write_version(
-                actor=person(request), recipe=found, body=form.cleaned_data["body"]
-            )
-        except Refusal as refusal:
-            show_refusal(form, refusal)
-        else:
-            return redirect("recipe", code=code)
+    old: dict[str, Any] = newest.body if newest else {}
+    schema = PLANS[found.tool_kind].program.schema()
+    ways = ways_of(schema)
+    asked = request.POST.get("way") or request.GET.get("way") or ""
+    way = asked if asked in ways else way_of(old, ways)
+    is_json = "body" in request.POST
+    sent = request.POST if request.method == "POST" else None
+    settings = SettingsForm(ways[way], old, None if is_json else sent)
+    text = VersionForm(sent if is_json else None, initial={"body": old})
+    if sent is not None and _written(request, found, text if is_json else settings):
+        return redirect("recipe", code=code)
     return render(
         request,
         "process/new_version.html",
         {
-            "form": form,
-            "recipe": found,
-            "schema": json.dumps(PLANS[found.tool_kind].program.schema(), indent=2),
+            "form": settings, "text": text, "recipe": found, "way": way, "is_json": is_json,
+            "ways": list(ways) if len(ways) > 1 else [], "vary": old.get(VARY),
+            "schema": json.dumps(schema, indent=2, ensure_ascii=False),
         },
-        status=422 if form.errors else 200,
-    )
+        status=422 if settings.errors or text.errors else 200,
+    )  # fmt: skip
+
+
+def _written(request: HttpRequest, recipe: Recipe, form: SettingsForm | VersionForm) -> bool:
+    """True when the form's recipe became the next version; else the form says why not."""
+    if not form.is_valid():
+        return False
+    body = form.body() if isinstance(form, SettingsForm) else form.cleaned_data["body"]
+    try:
+        versions.write_version(actor=person(request), recipe=recipe, body=body)
+    except Refusal as refusal:
+        show_refusal(form, refusal)
+        return False
+    return True
 
 
 @require_POST
