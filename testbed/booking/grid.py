@@ -210,11 +210,13 @@ def _add_free(
     width: int,
 ) -> None:
     """What of a gap is open: a piece a day, within [from, until) of the columns."""
-    edge, wall = columns
+    (begin, until), (edge, wall) = gap, columns
     for opens, closes in open_minutes:
-        a, z = max(gap[0], opens), min(gap[1], closes)
+        a = opens if opens > begin else begin
+        z = closes if closes < until else until
         while a < z:
-            end = min(z, a - a % DAY + DAY)
+            day_end = a - a % DAY + DAY
+            end = z if z < day_end else day_end
             first, last = max(-(-a // width) + 1, edge), min(end // width + 1, wall)
             if first < last:
                 free.append(Piece(first, last - first, a, end))

@@ -285,7 +285,10 @@ class Sheet:
 
     def word(self, block: Block) -> str:
         """What the block says first: whose and what, as far as the viewer may know."""
-        note = escape(block.note) if block.note else ""
+        note = block.note
+        # A booking's number, as most notes are, has nothing to escape.
+        if not note.isalnum():
+            note = escape(note)
         if block.kind == "own":
             return note
         label = self.words[block.kind]
