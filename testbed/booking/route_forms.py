@@ -18,6 +18,8 @@ from testbed.process.models import Route
 from testbed.refusals import Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from django.http import QueryDict
 
     from testbed.booking.target import Target
@@ -110,6 +112,19 @@ class RouteSearchForm(DaysForm):
             Chosen(_only(step), at, at + timedelta(minutes=step.minutes), step.within_minutes)
             for step, at in zip(self.steps(), moments, strict=True)
         ]
+
+
+def by_hand(steps: Sequence[Chosen]) -> dict[str, str]:
+    """The search's fields for these steps, as far as it has rows and knows the lengths."""
+    said: dict[str, str] = {}
+    for number, step in zip(ROWS, steps, strict=False):
+        minutes = int((step.ends_at - step.starts_at).total_seconds() // 60)
+        said[f"what_{number}"] = step.target.key
+        if minutes in LENGTHS:
+            said[f"minutes_{number}"] = str(minutes)
+        if step.within_minutes in WAITS and number > 1:
+            said[f"within_{number}"] = str(step.within_minutes)
+    return said
 
 
 def _only(step: Step) -> Target:

@@ -7,22 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.http import QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from rest_framework.exceptions import ValidationError
 
-from testbed.booking import route_place
+from testbed.booking import kept_answers, route_place
 from testbed.booking.bundles import held_until, steps_in
 from testbed.booking.chain_chart import picture
 from testbed.booking.chain_watch import broken_limits
 from testbed.booking.desk_forms import BehalfForm, answerer, booker, overriding, setting_aside
 from testbed.booking.forms import AnswersForm
 from testbed.booking.hold import extensions_left
-from testbed.booking.models import Booking, Bundle
+from testbed.booking.models import Booking, BookingState, Bundle
 from testbed.booking.penalties import Charge
-from testbed.booking.route_forms import RouteSearchForm
+from testbed.booking.place import target_of
+from testbed.booking.route_forms import RouteSearchForm, by_hand
 from testbed.booking.route_shapes import ChosenStepsSerializer
 from testbed.booking.route_slots import Combination, find_route_slots
 from testbed.booking.whose_rules import rules_for
@@ -32,8 +36,9 @@ from testbed.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
-    from django.http import HttpRequest, HttpResponse, QueryDict
+    from django.http import HttpRequest, HttpResponse
 
     from testbed.people.models import User
 
@@ -144,7 +149,16 @@ def hold_route(request: HttpRequest) -> HttpResponse:
     except Refusal as refused:
         form = RouteSearchForm(request.POST, user=who)
         return _show_search(request, form, refused)
-    return redirect("bundle", pk=bundle.pk)
+    if "carried" in request.POST:
+        kept_answers.carry(request, bundle)
+    said = urlencode(_looked_for(request.POST))
+    return redirect(f"{reverse('bundle', args=[bundle.pk])}{'?' if said else ''}{said}")
+
+
+def _looked_for(said: QueryDict) -> dict[str, str]:
+    """The route and the number of wafers that the search was for: the form begins with them."""
+    asked = {name: said.get(name, "") for name in ("route", "wafers")}
+    return {name: text for name, text in asked.items() if text.isdecimal() and len(text) < 10}
 
 
 @require_http_methods(["GET", "POST"])
@@ -153,6 +167,7 @@ def bundle(request: HttpRequest, pk: int) -> HttpResponse:
     """`/bundles/<id>/`: while it is held the countdown and the form, later the chain."""
     found = bundle_of(request, pk)
     if request.method == "POST":
+        kept_answers.keep(request, found)
         step = STEPS.get(request.POST.get("step", ""), _submit)
         return step(request, found)
     return _show(request, found)
@@ -160,8 +175,12 @@ def bundle(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _form(request: HttpRequest, steps: Sequence[Booking], data: QueryDict | None) -> AnswersForm:
     """The same form as a single booking's; its lots and colleagues are the booker's."""
-    user = answerer(request, steps[0])
-    return AnswersForm(data, user=user, booking=steps[0], steps=steps)
+    user, begun = answerer(request, steps[0]), _looked_for(request.GET)
+    initial = {"route": begun.get("route"), "wafer_count": begun.get("wafers", 0)}
+    bundle = steps[0].bundle
+    if bundle is not None:
+        initial |= kept_answers.kept(request, bundle)
+    return AnswersForm(data, initial=initial, user=user, booking=steps[0], steps=steps)
 
 
 def _show(
@@ -185,6 +204,7 @@ def _show(
         "picture": picture([step for step in steps if step.is_live]),
         "gone": [step for step in steps if not step.is_live],
         "until": until,
+        "ran_out": _ran_out(request, found, steps, now),
         "form": form if until else None,
         "refused": refused,
         "total_won": _total(steps),
@@ -193,6 +213,28 @@ def _show(
     return render(
         request, "booking/bundle.html", context, status=refused.status if refused else 200
     )
+
+
+def _ran_out(
+    request: HttpRequest, found: Bundle, steps: Sequence[Booking], now: datetime
+) -> dict[str, Any] | None:
+    """How to hold the same times again, and what to search for, once the chain's hold is over.
+
+    None while it is held, or when it became something else.
+    """
+    if not steps or any(one.state_at(now) != BookingState.EXPIRED for one in steps):
+        return None
+    same = [
+        route_place.Chosen(target_of(one), one.starts_at, one.ends_at, one.within_minutes)
+        for one in steps
+    ]
+    typed = kept_answers.kept(request, found)
+    looked = {"route": typed.get("route", ""), "wafers": typed.get("wafer_count", "")}
+    again = _looked_for(QueryDict(urlencode(looked)))
+    again = again if "route" in again else by_hand(same)
+    if person(request).is_staff_member:
+        again["for"] = str(found.booked_by.pk)
+    return {"wish": wish_for(same), "again": again, "query": urlencode(again)}
 
 
 def _extensions_left(step: Booking) -> int:
@@ -221,6 +263,7 @@ def _submit(request: HttpRequest, found: Bundle) -> HttpResponse:
             for one in sentences:
                 form.add_error(name if name in form.fields else None, one)
         return _show(request, found, form, refused)
+    kept_answers.forget(request)
     messages.success(request, _("Every step is booked. This page shows what happens next."))
     return redirect("bundle", pk=found.pk)
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from testbed.booking import kept_answers
 from testbed.booking.broken_answers import broken_by
 from testbed.booking.bundles import is_chained
 from testbed.booking.cancel import demand_cancellable
@@ -213,7 +214,7 @@ def hold_slot(request: HttpRequest) -> HttpResponse:
             refused.extra["broken_rules"] = [one.as_json() for one in broken]
         return _show_search(request, SearchForm(request.POST, user=who), refused, near)
     if "carried" in request.POST:
-        _keep_answers(request, booking, request.session.pop("answers", {}).get("data", {}))
+        kept_answers.carry(request, booking)
     return redirect("hold", pk=booking.pk)
 
 
@@ -238,20 +239,9 @@ def _form(request: HttpRequest, booking: Booking) -> AnswersForm:
     """Bound to what was sent; else holding what was answered before."""
     user = answerer(request, booking)
     if request.method == "POST":
-        supplies = ",".join(request.POST.getlist("supplies"))
-        _keep_answers(request, booking, {**request.POST.dict(), "supplies": supplies})
+        kept_answers.keep(request, booking)
         return AnswersForm(request.POST, user=user, booking=booking)
-    kept = request.session.get("answers", {})
-    initial = dict(kept.get("data", {})) if kept.get("booking") == booking.pk else {}
-    initial["supplies"] = [pk for pk in initial.get("supplies", "").split(",") if pk.isdigit()]
-    return AnswersForm(initial=initial, user=user, booking=booking)
-
-
-def _keep_answers(request: HttpRequest, booking: Booking, data: dict[str, Any]) -> None:
-    """Nothing typed is lost when a hold runs out: the next hold finds it here."""
-    names = AnswersForm.base_fields
-    kept = {name: str(value)[:LONGEST_ANSWER] for name, value in data.items() if name in names}
-    request.session["answers"] = {"booking": booking.pk, "data": kept}
+    return AnswersForm(initial=kept_answers.kept(request, booking), user=user, booking=booking)
 
 
 def _show_form(
@@ -355,7 +345,7 @@ def _submit(request: HttpRequest, booking: Booking) -> HttpResponse:
             return _ran_out(request, booking)
         _put_to_fields(form, refused)
         return _show_form(request, booking, form, refused)
-    request.session.pop("answers", None)
+    kept_answers.forget(request)
     messages.success(request, _("Booked. This page shows what happens next."))
     return redirect("repeat_booking" if "repeat" in request.POST else "booking", pk=placed.pk)
 
@@ -370,15 +360,13 @@ def _extend(request: HttpRequest, booking: Booking) -> HttpResponse:
     return redirect("hold", pk=booking.pk)
 
 
-# What a session keeps of one field; the form's own limits are far below.
-LONGEST_ANSWER = 1_000
 STEPS = {"edit": _edit, "check": _check, "submit": _submit, "extend": _extend}
 
 
 def _ran_out(request: HttpRequest, booking: Booking) -> HttpResponse:
     """The hold is over: the same slot if it is still free, else the nearest, answers kept."""
     if request.method == "POST":
-        _keep_answers(request, booking, request.POST.dict())
+        kept_answers.keep(request, booking)
     actor, target = answerer(request, booking), target_of(booking)
     span = Interval(booking.starts_at, booking.ends_at)
     context = {

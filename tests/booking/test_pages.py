@@ -16,7 +16,7 @@ from testbed.booking.models import Allocation, Booking, BookingState
 from testbed.booking.target import Target
 from testbed.material.models import Lot
 from testbed.people.models import Company, User
-from testbed.tools.models import Tool
+from testbed.tools.models import Supply, Tool
 from tests.booking.conftest import setting, tomorrow
 
 pytestmark = pytest.mark.django_db
@@ -236,6 +236,22 @@ class TestHold:
         assert response.status_code == 200
         assert "written slowly" in text(response)
         assert 'value="4"' in text(response)
+
+    def test_every_ticked_supply_is_kept_when_a_hold_runs_out(
+        self, sign_in: SignIn, alice: User, held: Booking, cd_sem: Tool
+    ) -> None:
+        supplies = [
+            Supply.objects.create(code=code, name_ko=code, name_en=code, kind="gas")
+            for code in ("n2", "cf4")
+        ]
+        for one in supplies:
+            one.tools.add(cd_sem)
+        Booking.objects.filter(pk=held.pk).update(hold_expires_at=timezone.now())
+        ticked = [str(one.pk) for one in supplies]
+        client = sign_in(alice)
+        client.post(f"/book/hold/{held.pk}/", {"supplies": ticked, "step": "submit"})
+        page = client.post("/book/hold/", {**slot(), "carried": "1"}, follow=True)
+        assert page.context["form"]["supplies"].value() == ticked
 
     def test_a_company_suspended_meanwhile_reads_why(
         self, sign_in: SignIn, alice: User, company_a: Company, held: Booking

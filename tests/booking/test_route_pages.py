@@ -7,15 +7,17 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from testbed.booking.bundles import steps_in
 from testbed.booking.cancel import cancel
 from testbed.booking.chain_chart import picture
 from testbed.booking.models import Booking, BookingState, Bundle
 from testbed.booking.place import Answers
-from testbed.booking.route_place import Chosen, place_route
+from testbed.booking.route_place import Chosen, hold_route, place_route
 from testbed.booking.target import Target
 from testbed.people.models import User
+from testbed.process.models import Route
 from testbed.tools.models import Capability, Tool
 from tests.booking.conftest import setting, tomorrow
 
@@ -66,6 +68,62 @@ def test_find_hold_answer_and_cancel(alice: User, sign_in: SignIn) -> None:
     client.post(f"/bundles/{bundle.pk}/cancel/", {"total_won": "0", "debt_minutes": "0"})
     assert {one.state for one in steps_in(bundle)} == {BookingState.CANCELLED}
     assert client.get(f"/bundles/{bundle.pk}/").status_code == 200
+
+
+@pytest.fixture
+def held(alice: User, cell_target: Target, sem_target: Target) -> Bundle:
+    steps = [
+        Chosen(cell_target, tomorrow(8), tomorrow(10)),
+        Chosen(sem_target, tomorrow(11), tomorrow(12), within_minutes=240),
+    ]
+    return hold_route(actor=alice, steps=steps)
+
+
+TYPED_ANSWERS = {
+    "wafer_count": "0", "test_wafers": "4", "use_mode": "requested", "purpose": "written slowly",
+}  # fmt: skip
+
+
+def test_the_form_begins_with_the_route_and_the_wafers_of_the_search(
+    alice: User, sign_in: SignIn
+) -> None:
+    client = sign_in(alice)
+    offer = client.get("/book/route/", TYPED).context["offers"][0]
+    route = Route.objects.create(code="fem", name_ko="평가", name_en="Evaluation")
+    sent = {**TYPED, "steps": offer["wish"], "route": str(route.pk), "wafers": "7"}
+    form = client.post("/book/route/hold/", sent, follow=True).context["form"]
+    assert (form["route"].value(), form["wafer_count"].value()) == (str(route.pk), "7")
+
+
+def test_extending_a_chain_keeps_what_was_typed(alice: User, sign_in: SignIn, held: Bundle) -> None:
+    page = sign_in(alice).post(
+        f"/bundles/{held.pk}/", {**TYPED_ANSWERS, "step": "extend"}, follow=True
+    )
+    assert "written slowly" in page.content.decode()
+    assert page.context["form"]["test_wafers"].value() == "4"
+
+
+def test_a_chain_whose_hold_runs_out_while_its_form_is_open_loses_nothing(
+    alice: User, sign_in: SignIn, held: Bundle
+) -> None:
+    client = sign_in(alice)
+    assert client.get(f"/bundles/{held.pk}/").context["ran_out"] is None
+    Booking.objects.filter(bundle=held).update(hold_expires_at=timezone.now())
+    page = client.post(f"/bundles/{held.pk}/", {**TYPED_ANSWERS, "step": "submit"})
+    assert (page.status_code, page.context["refused"].code) == (409, "hold_expired")
+    ran_out = page.context["ran_out"]
+    assert ran_out["again"] == {
+        "what_1": "cell:litho", "minutes_1": "120",
+        "what_2": "tool:cd_sem", "minutes_2": "60", "within_2": "240",
+    }  # fmt: skip
+    assert client.get(f"/book/route/?{ran_out['query']}").context["offers"]
+    again = {**ran_out["again"], "steps": ran_out["wish"], "carried": "1"}
+    anew = client.post("/book/route/hold/", again, follow=True)
+    assert anew.context["bundle"].pk != held.pk
+    assert "written slowly" in anew.content.decode()
+    done = client.post(anew.request["PATH_INFO"], {**TYPED_ANSWERS, "step": "submit"})
+    assert done.status_code == 302
+    assert "answers" not in client.session
 
 
 def test_a_step_taken_meanwhile_shows_the_search_again(
