@@ -124,7 +124,17 @@ SESSION_SETTINGS = {
     # So does starting helpers, on cores that are serving others meanwhile.
     "max_parallel_workers_per_gather": "0",
 }
+# A network that swallows every packet says nothing: without these a worker that lost the database
+# would wait a quarter of an hour for an answer, and take up no work when the way is back.
+WAITS_FOR_A_SILENT_DATABASE = {
+    "connect_timeout": 10,
+    "tcp_user_timeout": 10_000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+}
 DATABASES["default"]["OPTIONS"] = {
+    **WAITS_FOR_A_SILENT_DATABASE,
     "options": " ".join(f"-c {name}={value}" for name, value in SESSION_SETTINGS.items()),
     # Of `testbed.prepared` alone: Django's own cursors never prepare.
     "prepare_threshold": 0,
@@ -139,6 +149,7 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": VALKEY_URL,
         "KEY_PREFIX": env.str("TESTBED_CACHE_PREFIX", default="testbed"),
+        "OPTIONS": {"socket_timeout": 5, "socket_connect_timeout": 5},
     }
 }
 CELERY_BROKER_URL = VALKEY_URL

@@ -167,7 +167,7 @@ class House:
     def _strike_worker(self, story: Story, seconds: float) -> None:
         before = self.fab.control.counters("scanner")["safes"]
         pid = self.living["scanner"].pid
-        orphans = children(pid)
+        orphans = descendants(pid)
         self.kill("scanner")
         died = time.monotonic()
         if holds_lease(story.run, orphans):
@@ -252,16 +252,17 @@ def asks(story: Story) -> bool:
     return story.run.state == RunState.HELD and story.run.ask != "abort"
 
 
-def children(pid: int) -> set[int]:
-    """The process and its children (Linux)."""
-    found = {pid}
+def descendants(pid: int) -> set[int]:
+    """The process and everything it started (Linux)."""
+    parents = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
-            fields = path.read_text().rpartition(")")[2].split()
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
         except OSError:
             continue
-        if int(fields[1]) == pid:
-            found.add(int(path.parent.name))
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
     return found
 
 

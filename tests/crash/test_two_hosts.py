@@ -17,6 +17,7 @@ from testbed.runs import doorbell
 from testbed.runs.models import Run
 from testbed.tools.models import Area, Tool
 from tests.crash.conftest import FAST, swept_until, until, worker
+from tests.crash.house import descendants
 from tests.runs.floor import Floor
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.nightly]
@@ -36,20 +37,6 @@ def host(bay: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
             process.terminate()
             assert process.wait(30) == 0, (folder / f"{bay}.log").read_text()
             assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
-
-
-def descendants(pid: int) -> set[int]:
-    """The process and everything it started (Linux)."""
-    parents = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-    found = {pid}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found
 
 
 def reached(pid: int) -> set[int]:
