@@ -123,8 +123,9 @@ def _best(axes: Axes, window: ProcessWindow) -> SafeString:
 def _labels(window: ProcessWindow, axes: Axes, doses: Array) -> SafeString:
     entries = []
     for i, dose in enumerate(doses):
-        end = float(window.fit.surface.cd(float(dose), axes.x_high - 1))
-        y = max(axes.y(min(max(end, axes.y_low), axes.y_high)), BELOW_HEADING)
+        # As high as the curve at best focus: there the doses stand apart, and in their order.
+        there = float(window.fit.surface.cd(float(dose), window.best_focus.value))
+        y = max(axes.y(min(max(there, axes.y_low), axes.y_high)), BELOW_HEADING)
         shape = {"circle": "●", "square": "■", "diamond": "◆", "triangle": "▲"}[SHAPES[i % 4]]
         entries.append((y, f"{shape} {number(float(dose), 1)}", f"series-ink series-{i % 7}"))
     heading = svg.text(
