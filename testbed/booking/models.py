@@ -61,7 +61,10 @@ def number_of(pk: int | None) -> str:
 class Booking(models.Model):
     """A company's claim on a tool or a cell, from hold to confirmation."""
 
-    company = models.ForeignKey(Company, on_delete=models.PROTECT, related_name="bookings")
+    # No index of its own: those below begin with it.
+    company = models.ForeignKey(
+        Company, on_delete=models.PROTECT, related_name="bookings", db_index=False
+    )
     booked_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="bookings")
     cell = models.ForeignKey(Cell, null=True, blank=True, on_delete=models.PROTECT)
     state = models.CharField(max_length=10, choices=BookingState.choices)
@@ -130,6 +133,18 @@ class Booking(models.Model):
         ordering = ("-starts_at", "-pk")
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["company", "state", "starts_at"]),
+            # What is still to come of a company, whatever has been.
+            models.Index(fields=["company", "ends_at"], name="booking_to_come"),
+            models.Index(
+                fields=["reconfirm_by"],
+                condition=models.Q(
+                    state=BookingState.CONFIRMED,
+                    reconfirm_by__isnull=False,
+                    reconfirmed_at=None,
+                    begun_at=None,
+                ),
+                name="booking_asked_again",
+            ),
             # A handful of rows: every claim asks for those whose time is up.
             models.Index(
                 fields=["hold_expires_at"],
