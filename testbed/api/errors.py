@@ -10,6 +10,7 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
 
 from testbed.refusals import Refusal
@@ -103,7 +104,11 @@ def _not_found() -> Response:
 def _sentences(value: Any) -> list[str]:
     """Flatten DRF's nested error details to a list of sentences."""
     if isinstance(value, Mapping):
-        return [f"{key}: {line}" for key, part in value.items() for line in _sentences(part)]
+        return [
+            line if key == api_settings.NON_FIELD_ERRORS_KEY else f"{key}: {line}"
+            for key, part in value.items()
+            for line in _sentences(part)
+        ]
     if isinstance(value, list | tuple):
         return [line for part in value for line in _sentences(part)]
     return [str(value)]

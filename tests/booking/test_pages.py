@@ -180,6 +180,13 @@ class TestHold:
         assert response.status_code == 302
         assert not Booking.objects.exists()
 
+    def test_the_price_says_hours_in_the_readers_language(
+        self, sign_in: SignIn, alice: User, held: Booking
+    ) -> None:
+        client = sign_in(alice)
+        assert ">2시간</td>" in text(client.get(f"/book/hold/{held.pk}/"))
+        assert ">2 h</td>" in text(english(client).get(f"/book/hold/{held.pk}/"))
+
     def test_bad_answers_come_back_as_typed(
         self, sign_in: SignIn, alice: User, held: Booking
     ) -> None:

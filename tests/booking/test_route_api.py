@@ -127,6 +127,7 @@ def test_wishes_that_cannot_be_read(alice: User, api: Api, body: dict[str, Any])
     answer = api(alice).post("/api/v1/route-slots/", body, format="json")
     assert answer.status_code == 400, answer.content
     assert answer.json()["message"]
+    assert "non_field_errors" not in str(list(answer.json()["fields"].values()))
 
 
 def test_capabilities_and_their_slots(
