@@ -6,7 +6,7 @@ seats instead of claims: its runs, data and price are its own, the tools' time i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -25,6 +25,7 @@ from testbed.refusals import Refusal
 from testbed.transactions import in_transaction
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from django_stubs_ext import StrOrPromise
@@ -83,27 +84,72 @@ def _locked(rows: object, pk: int) -> Booking:
     return booking
 
 
-def why_not_poolable(booking: Booking, now: datetime) -> StrOrPromise:
-    """Why the slots of a booking cannot be opened, in words; "" when they can."""
-    if booking.host_id:
-        return _("This booking has seats in another's carrier itself.")
-    if booking.state != BookingState.CONFIRMED:
-        return _("Only a confirmed booking can open its empty slots.")
-    if booking.lot is None or booking.route is None:
-        return _("The booking names no lot or no route, so others cannot tell what would be done.")
-    if booking.route.operations.filter(recipe__company__isnull=False).exists():
-        return _("The route uses a recipe of your own, which others may not run.")
-    if booking.starts_at <= now:
-        return _("This booking has already begun.")
-    if booking.lot.wafers.count() >= SLOTS:
-        return _("The carrier is full: all 25 slots hold wafers of your own.")
-    return ""
+class WhyNot(NamedTuple):
+    """Why the slots of a booking cannot be opened, and what its people can do instead."""
+
+    sentence: StrOrPromise
+    next_step: StrOrPromise
+
+
+def why_not_poolable(booking: Booking, now: datetime) -> WhyNot | None:
+    """The first reason against it; None when the slots can be opened (two queries at most)."""
+    for stands_against, sentence, next_step in AGAINST:
+        if stands_against(booking, now):
+            return WhyNot(sentence, next_step)
+    return None
+
+
+def _is_unnamed(booking: Booking, _now: datetime) -> bool:
+    return booking.lot is None or booking.route is None
+
+
+def _has_own_recipe(booking: Booking, _now: datetime) -> bool:
+    steps = booking.route.operations if booking.route else None
+    return steps is not None and steps.filter(recipe__company__isnull=False).exists()
+
+
+def _is_full(booking: Booking, _now: datetime) -> bool:
+    return booking.lot is not None and booking.lot.wafers.count() >= SLOTS
+
+
+AGAINST: Sequence[tuple[Callable[[Booking, datetime], bool], StrOrPromise, StrOrPromise]] = (
+    (
+        lambda booking, _now: bool(booking.host_id),
+        _("This booking has seats in another's carrier itself."),
+        _("Open the slots of a booking of your own tools' time."),
+    ),
+    (
+        lambda booking, _now: booking.state != BookingState.CONFIRMED,
+        _("Only a confirmed booking can open its empty slots."),
+        _("Come back when the facility has approved it."),
+    ),
+    (
+        _is_unnamed,
+        _("The booking names no lot or no route, so others cannot tell what would be done."),
+        _("Book another time with its lot and route, open its slots, and cancel this one."),
+    ),
+    (
+        _has_own_recipe,
+        _("The route uses a recipe of your own, which others may not run."),
+        _("Book a route of the facility's recipes to share a carrier."),
+    ),
+    (
+        lambda booking, now: booking.starts_at <= now,
+        _("This booking has already begun."),
+        _("Open the slots of a booking that is still to come."),
+    ),
+    (
+        _is_full,
+        _("The carrier is full: all 25 slots hold wafers of your own."),
+        _("Open the slots of a booking with fewer wafers."),
+    ),
+)
 
 
 def _demand_poolable(booking: Booking) -> None:
     why = why_not_poolable(booking, timezone.now())
     if why:
-        raise Refusal("not_poolable", why, next_step=_("See the booking's page."))
+        raise Refusal("not_poolable", why.sentence, next_step=why.next_step)
 
 
 def _demand_valid(host: Booking, seats: int, closes_at: datetime) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.test import Client
 from django.utils import timezone
+from django.utils.html import escape
 
 from testbed.booking.cancel import cancel
 from testbed.booking.change import change
@@ -161,6 +164,20 @@ def test_a_route_with_an_own_recipe_is_not_shared(host: Booking, alice: User) ->
         seats.open_seats(
             actor=alice, booking=host, seats=1, closes_at=timezone.now() + timedelta(hours=1)
         )
+
+
+@pytest.mark.parametrize("spoil", [{"lot": None}, {"state": BookingState.PENDING}, {}])
+def test_the_page_says_why_not_and_what_to_do_instead(
+    host: Booking, alice: User, sign_in: Callable[[User], Client], spoil: dict[str, Any]
+) -> None:
+    Booking.objects.filter(pk=host.pk).update(**spoil)
+    page = sign_in(alice).get(f"/bookings/{host.pk}/pool/")
+    why = page.context["why_not"]
+    assert (why is None) == (spoil == {})
+    if why:
+        shown = page.content.decode()
+        assert escape(str(why.sentence)) in shown
+        assert escape(str(why.next_step)) in shown
 
 
 def test_slots_are_opened_once(pool: Pool, host: Booking, alice: User) -> None:
