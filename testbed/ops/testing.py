@@ -21,7 +21,10 @@ def main(arguments: list[str]) -> int:
         print(path or "없음: 브라우저 시험을 건너뜁니다 · none: browser tests are skipped")
     # Three on two cores: tests wait for browsers, wires and leases as much as they compute.
     command = [sys.executable, "-m", "pytest", "-q", "-n", "3", "--dist", "loadgroup", *arguments]
-    child = subprocess.Popen(command, cwd=REPOSITORY, env=dict(os.environ))
+    environment = dict(os.environ)
+    # Tests start hundreds of processes: each would compile the product anew.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    child = subprocess.Popen(command, cwd=REPOSITORY, env=environment)
     while True:
         try:
             return child.wait()
