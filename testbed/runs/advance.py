@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict
-from typing import TypeVar
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Exists, OuterRef
 
 from instruments.errors import Halted, InstrumentError
 from instruments.jobs import Done, Failed, NotStarted, Outcome, Progress
@@ -19,10 +22,11 @@ from testbed.runs.attempt import Attempt, Undecided
 from testbed.runs.crew import Crew, Driven, first_trouble
 from testbed.runs.guard import AbortAsked, EmergencyStop, Guard, LeaseOver
 from testbed.runs.lease import Claim, LeaseLost
-from testbed.runs.models import Run, Step
+from testbed.runs.models import Run, RunTool, Step
 from testbed.runs.setting_up import kept_by_a_stop, setup_of
 from testbed.runs.states import ACTIVE, RunState, StepState
 from testbed.runs.streams import Recorder
+from testbed.tools.models import Tool
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -39,16 +43,19 @@ def advance(run_id: int, *, only_recover: bool = False) -> bool:
     What a tool does never raises here, and an unforeseen error holds the run. When not even that
     can be stored the lease is left to expire: the sweep takes the tool over and asks.
     """
-    run = _load(run_id)
-    if run is None or not has_work(run):
+    found = _look(run_id)
+    if found is None or not has_work(found.run):
         return False
     began = guard.clock()
-    held = lease.claim(tool_ids=[tool.pk for tool in run.tools()], run_id=run.pk)
+    held = lease.claim(tool_ids=found.tool_ids, run_id=run_id)
     if held is None:
         return False
     try:
-        with Guard(held, run_id=run.pk, began=began) as watch:
-            return _Turn(_load(run_id) or run, held, watch, only_recover).take()
+        with Guard(held, run_id=run_id, began=began) as watch:
+            looked_at = guard.clock()
+            found = _look(run_id) or found
+            watch.knows(found.run.ask, found.is_stopped, at=looked_at)
+            return _Turn(found, held, watch, only_recover).take()
     except (LeaseLost, LeaseOver, moves.NotFrom) as error:
         # Whoever holds the lease now asks the tools; this process must forget its sessions.
         log.warning("run %s: %s", run_id, error)
@@ -63,20 +70,43 @@ def has_work(run: Run) -> bool:
     return run.state in ACTIVE or (waits and run.ask == "abort")
 
 
-def _load(run_id: int) -> Run | None:
-    return Run.objects.select_related("tool").filter(pk=run_id).first()
+@dataclass(frozen=True)
+class _Look:
+    """A run as one statement finds it; `is_stopped` when a tool's emergency stop is set."""
+
+    run: Run
+    tool_ids: list[int]
+    is_stopped: bool
+
+    def tools(self) -> list[Tool]:
+        """By pk; the one that came with the run is not read again."""
+        return [self.run.tool] if self.tool_ids == [self.run.tool_id] else self.run.tools()
+
+
+def _look(run_id: int) -> _Look | None:
+    mine = RunTool.objects.filter(run=OuterRef("pk"))
+    row: Any = (
+        Run.objects.select_related("tool")
+        .annotate(
+            tool_ids=ArraySubquery(mine.order_by("tool").values("tool")),
+            is_stopped=Exists(mine.filter(tool__emergency_stop_at__isnull=False)),
+        )
+        .filter(pk=run_id)
+        .first()
+    )
+    return None if row is None else _Look(row, row.tool_ids, row.is_stopped)
 
 
 class _Turn:
     """One claim's work on one run."""
 
-    def __init__(self, run: Run, held: Claim, watch: Guard, only_recover: bool) -> None:
-        self.run = run
+    def __init__(self, found: _Look, held: Claim, watch: Guard, only_recover: bool) -> None:
+        self.run = found.run
         self.held = held
         self.watch = watch
         self.only_recover = only_recover
         self.step = self._current()
-        self.crew = Crew(run, watch.may_write)
+        self.crew = Crew(self.run, found.tools(), watch.may_write)
         self.crew.about(self.step)
 
     def take(self) -> bool:
@@ -115,7 +145,7 @@ class _Turn:
             self._carry_out(self.step)
 
     def _current(self) -> Step | None:
-        rows = self.run.steps.select_related("wafer").filter(state__in=OPEN_STEPS)
+        rows = self.run.steps.select_related("wafer", "tool").filter(state__in=OPEN_STEPS)
         return rows.order_by("seq").first()
 
     def _stop(self) -> bool:

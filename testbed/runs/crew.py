@@ -35,10 +35,10 @@ class Driven:
 class Crew:
     """Every tool of a run, by pk; the links are opened when they are first used."""
 
-    def __init__(self, run: Run, may_write: Callable[[], None]) -> None:
+    def __init__(self, run: Run, tools: Sequence[Tool], may_write: Callable[[], None]) -> None:
         self.own_id = run.tool_id
         self.run_id = run.pk
-        self.tools = [Driven(tool, sessions.session_of(tool, may_write)) for tool in run.tools()]
+        self.tools = [Driven(tool, sessions.session_of(tool, may_write)) for tool in tools]
 
     def of(self, step: Step | None) -> Driven:
         """The tool of the step; without a step the one that the run stands under."""

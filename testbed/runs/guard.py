@@ -89,6 +89,10 @@ class Guard:
         if asked == "abort":
             raise AbortAsked("a person asked to abort")
 
+    def knows(self, ask: str, is_stopped: bool, *, at: float) -> None:
+        """What people wished at `clock()` time `at`, found by another read: fresh as long."""
+        self._wishes, self._wishes_at = (ask, is_stopped), at
+
     def rest(self, seconds: float) -> None:
         """Sleep, but wake at once (within 0.1 s plus 0.25 s) when writing becomes forbidden."""
         until = clock() + seconds

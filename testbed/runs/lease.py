@@ -66,13 +66,16 @@ def claim(*, tool_ids: Sequence[int], run_id: int | None, only_free: bool = Fals
     `only_free` leaves parked and dead leases alone: their tools may be at work for a run.
     """
     wanted = sorted(set(tool_ids))
-    for tool_id in wanted:
-        Lease.objects.get_or_create(tool_id=tool_id)
     with transaction.atomic():
         rows = _locked(wanted)
         if not all(_is_free(row, only_free) for row in rows):
             return None
-        return _take(rows, run_id)
+        if len(rows) == len(wanted):
+            return _take(rows, run_id)
+    # A tool that was never claimed; its row is made before any is locked, in no order.
+    for tool_id in wanted:
+        Lease.objects.get_or_create(tool_id=tool_id)
+    return claim(tool_ids=wanted, run_id=run_id, only_free=only_free)
 
 
 def _locked(tool_ids: Sequence[int]) -> list[Lease]:

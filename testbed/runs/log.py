@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -32,6 +32,18 @@ if TYPE_CHECKING:
 GENESIS = "0" * 64
 # Kinds whose sentence begins with the tool's code: a run may have several.
 ABOUT_A_TOOL = frozenset({"tool.safe_sent", "tool.safe_failed", "tool.identified"})
+# The event and the run's word on its newest one, in one exchange with the database.
+ADD = """
+    WITH added AS (
+        INSERT INTO runs_runevent
+            (run_id, seq, at, actor_id, kind, data, previous_hash, hash)
+        VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s, %s)
+        RETURNING id, run_id, seq, hash
+    )
+    UPDATE runs_run SET event_count = added.seq, head_hash = added.hash
+    FROM added WHERE runs_run.id = added.run_id
+    RETURNING added.id
+"""
 CLOSING = frozenset({"run.completed", "run.stopped", "run.aborted", "run.failed"})
 
 SENTENCES: dict[str, StrOrPromise] = {
@@ -204,8 +216,12 @@ def _append(run_id: int, kind: str, actor: User | None, data: dict[str, Any]) ->
         previous_hash=row.head_hash or GENESIS,
     )
     event.hash = digest_of(event, previous=event.previous_hash)
-    event.save(force_insert=True)
-    Run.objects.filter(pk=run_id).update(event_count=event.seq, head_hash=event.hash)
+    with connection.cursor() as cursor:
+        cursor.execute(ADD, [
+            run_id, event.seq, event.at, actor.pk if actor else None, kind, json.dumps(data),
+            event.previous_hash, event.hash,
+        ])  # fmt: skip
+        [event.pk] = cursor.fetchone()
     return event
 
 

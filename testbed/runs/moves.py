@@ -57,13 +57,18 @@ def move_run(run: Run, to: RunState, **changes: Any) -> None:
 
 def move_step(step: Step, to: StepState, **changes: Any) -> None:
     """Conditional UPDATE from the state we know to `to`; raises NotFrom when it has changed."""
+    _move_step(step, to, **changes)
+    if step.is_process and to in (StepState.DONE, StepState.FAILED, StepState.SKIPPED):
+        _keep_log(step)
+
+
+def _move_step(step: Step, to: StepState, **changes: Any) -> None:
+    """`move_step` for one who has kept what was logged of the step."""
     if not Step.objects.filter(pk=step.pk, state=step.state).update(state=to, **changes):
         raise NotFrom(f"step {step} is no longer {step.state}")
     step.state = to
     for name, value in changes.items():
         setattr(step, name, value)
-    if step.is_process and to in (StepState.DONE, StepState.FAILED, StepState.SKIPPED):
-        _keep_log(step)
 
 
 def _keep_log(step: Step) -> None:
@@ -186,7 +191,7 @@ def done(held: Claim, run: Run, step: Step, outcome: Done) -> None:
     """Keep the data, the step DONE, the tool free, and the bell rung: all or nothing."""
     with fenced(held):
         kept = [*store.keep(step, outcome), *streams.fold(step)]
-        move_step(step, StepState.DONE, ended_at=timezone.now(), progress=1.0)
+        _move_step(step, StepState.DONE, ended_at=timezone.now(), progress=1.0)
         settle_wafer(step)
         log.append(
             run=run, kind="step.done", step=step.seq, title=step.title,
@@ -206,10 +211,10 @@ def settle_wafer(step: Step) -> None:
     )  # fmt: skip
     if step.is_process:
         left = left.filter(is_process=True)
-    if not left.exists():
-        RunWafer.objects.filter(
-            run_id=step.run_id, wafer_id=step.wafer_id, state=SubstrateState.IN_PROCESS
-        ).update(state=SubstrateState.PROCESSED)
+    RunWafer.objects.filter(
+        ~models.Exists(left),
+        run_id=step.run_id, wafer_id=step.wafer_id, state=SubstrateState.IN_PROCESS,
+    ).update(state=SubstrateState.PROCESSED)  # fmt: skip
 
 
 def go_on(held: Claim, run: Run) -> None:

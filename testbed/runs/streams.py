@@ -126,7 +126,8 @@ def fold(step: Step) -> list[TraceBlock]:
 
     A gap begins a new block at its own time; a further attempt follows on the one before.
     """
-    stream = Stream.objects.filter(step=step).first()
+    # Only a process is logged while it lasts.
+    stream = Stream.objects.filter(step=step).first() if step.is_process else None
     if stream is None:
         return []
     kept = TraceBlock.objects.filter(step=step, key__in=[key for key, _unit in stream.channels])

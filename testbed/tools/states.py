@@ -12,7 +12,7 @@ from testbed.tools.models import E10State, StateSpan, Tool
 from testbed.tools.signals import emergency_stopped
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def enter(
     *,
     tool: Tool,
