@@ -144,10 +144,11 @@ const list = (box) => {
   label(table);
   table.classList.add("is-list");
 };
-const boxes = new ResizeObserver((entries) => entries.forEach((entry) => {
+// In the next frame: a list is of another height, and to change that in here would be a loop.
+const boxes = new ResizeObserver((entries) => requestAnimationFrame(() => entries.forEach((entry) => {
   list(entry.target);
   reach(entry.target);
-}));
+})));
 const watchTables = (root) => root.querySelectorAll(".table-scroll").forEach((box) => boxes.observe(box));
 watchTables(document);
 document.addEventListener("htmx:load", (event) => watchTables(event.target.parentElement || document));
