@@ -259,6 +259,18 @@ def _insert(parts: Sequence[Sequence[models.Model]]) -> None:
             state.adding, state.db = False, DEFAULT_DB_ALIAS
 
 
+# A text, a number, a truth or nothing goes to the driver as it is; Django only asks whether it is.
+BUILT_IN = frozenset({str, int, bool, type(None)})
+PLAIN = frozenset(
+    {
+        models.BooleanField,
+        models.CharField,
+        models.ForeignKey,
+        models.IntegerField,
+        models.PositiveSmallIntegerField,
+        models.TextField,
+    }
+)
 Fields = tuple["models.Field[Any, Any]", ...]
 
 
@@ -289,4 +301,8 @@ def _one_insertion(model: type[models.Model], count: int) -> tuple[str, Fields]:
 
 
 def _stored(field: models.Field[Any, Any], row: models.Model, database: Any) -> Any:
+    if type(field) in PLAIN:
+        value = getattr(row, field.attname)
+        if type(value) in BUILT_IN:
+            return value
     return field.get_db_prep_save(field.pre_save(row, add=True), database)
