@@ -20,6 +20,7 @@ from testbed.runs.progress import Progress, progress_of
 from testbed.runs.queue_time import countdown_rows
 from testbed.runs.states import ENDED, RunState, StepState
 from testbed.runs.titles import title_of
+from testbed.tools.models import Tool
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -89,7 +90,7 @@ def view(run: Run, now: datetime) -> dict[str, Any]:
     steps = list(run.steps.select_related("wafer", "tool"))
     done = progress_of(run, steps, now)
     tone, icon = STATE_LOOK[RunState(run.state)]
-    shown = _window(steps, done)
+    shown, tools = _window(steps, done), run.tools()
     return {
         "run": run,
         "phase": phase(run),
@@ -104,10 +105,10 @@ def view(run: Run, now: datetime) -> dict[str, Any]:
         "step_title": title_of(done.step) if done.step else "",
         "steps_before": _hidden_before(steps, shown),
         "steps_after": _hidden_after(steps, shown),
-        "alarms": _alarms(run, now),
+        "alarms": _alarms(run, tools, now),
         "held": _held(run),
         "paused": _paused(run),
-        "tools": run.tools(),
+        "tools": tools,
         "queue_times": countdown_rows(run.traveler.lot.queue_clocks.all(), now),
     }
 
@@ -140,10 +141,10 @@ def _slots(run: Run) -> list[Slot]:
     return strip
 
 
-def _alarms(run: Run, now: datetime) -> list[StrOrPromise]:
+def _alarms(run: Run, tools: Sequence[Tool], now: datetime) -> list[StrOrPromise]:
     """What is wrong right now, in words."""
     alarms: list[StrOrPromise] = []
-    if any(tool.emergency_stop_at for tool in run.tools()):
+    if any(tool.emergency_stop_at for tool in tools):
         alarms.append(_("The emergency stop of this tool is set."))
     waiting = now - run.changed_at > PATIENCE
     if run.state == RunState.QUEUED and waiting:

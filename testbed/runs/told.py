@@ -21,16 +21,15 @@ def held(run: Run) -> None:
     people = own(run.booking)
     if not may(run.started_by, "operate"):
         people.append(run.started_by)
-    subject = said(
-        _("%(run)s is held on %(tools)s: a person decides"), run=run, tools=Names(run.tools())
-    )
+    tools = Names(run.tools())
+    subject = said(_("%(run)s is held on %(tools)s: a person decides"), run=run, tools=tools)
     tell(
         to=people,
         kind="run_held",
         subject=subject,
         sentences=[
             said(_("%(run)s (%(lot)s, “%(operation)s”) waits on %(tools)s."), run=run,
-                 lot=run.traveler.lot.code, operation=run.operation, tools=Names(run.tools())),
+                 lot=run.traveler.lot.code, operation=run.operation, tools=tools),
             said(_("Why: %(why)s"), why=REASONS.get(run.held_why, run.held_why)),
             _("Nothing more is done until a technician or process engineer has decided."),
         ],

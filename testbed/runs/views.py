@@ -152,14 +152,15 @@ def run_page(request: HttpRequest, found: Run) -> dict[str, Any]:
     """What the pages of one run draw."""
     operates = may(request.user, "operate")
     events = found.events.select_related("actor").order_by("-seq")[:EVENTS_SHOWN]
+    shown = live.view(found, timezone.now())
     return {
-        **live.view(found, timezone.now()),
+        **shown,
         "events": [(event, log.sentence(event)) for event in events],
         "may_operate": operates,
         "may_stop_tools": may(request.user, "emergency_stop")
         or may(request.user, "emergency_stop_own_run"),
         "may_note": may(request.user, "note_run") and found.state not in ENDED,
-        "stopped": any(tool.emergency_stop_at for tool in found.tools()),
+        "stopped": any(tool.emergency_stop_at for tool in shown["tools"]),
         "wire": list(found.wire_logs.order_by("-pk")[:1]),
     }
 

@@ -59,6 +59,7 @@ def decide(floor: Floor, run: Run, choice: str) -> Run:
         ("garbage", "JOB:STAR"),
         ("no_reply", "JOB:STAT"),
         ("reset", "JOB:STAT"),
+        ("wrong_type", "JOB:STAT"),
         ("garbage", "TRAC:DATA"),
         ("no_reply", "EXP:RET"),
         ("close", "CARR:DOCK"),
@@ -220,6 +221,22 @@ def test_another_instrument_at_the_address_is_not_talked_to(live_floor: Floor) -
     assert (run.state, run.held_why) == (RunState.HELD, "wrong_tool")
     assert run.evidence["safe"] is False
     assert set(run.steps.values_list("state", flat=True)) == {StepState.PENDING}
+
+
+def test_a_tool_that_answers_in_another_tools_words_is_told_nothing(live_floor: Floor) -> None:
+    fab, track = fab_of(live_floor), live_floor.tools["track"]
+    before = fab.control.counters("cd_sem")
+    Tool.objects.filter(pk=live_floor.tools["cd_sem"].pk).update(visa_resource="")
+    track.visa_resource = fab.resource("cd_sem")
+    track.save()
+    run = live_floor.run("coat")
+    assert (run.state, run.held_why) == (RunState.HELD, "wrong_tool")
+    assert "SN-cd_sem" in run.evidence["error"]
+    assert set(run.steps.values_list("state", flat=True)) == {StepState.PENDING}
+    after = fab.control.counters("cd_sem")
+    assert {key: after[key] for key in ("starts", "safes")} == {
+        key: before[key] for key in ("starts", "safes")
+    }
 
 
 def test_an_emergency_stop_between_steps_holds_until_a_person_clears_it(live_floor: Floor) -> None:

@@ -188,5 +188,5 @@ def test_a_run_of_25_wafers_needs_no_more_queries_than_one_of_two(
     run = floor.start("coat", (1, 2, 3, 4))
     Step.objects.filter(run=run, seq=1).update(state=StepState.INTENT)
     client = sign_in(floor.technician)
-    with django_assert_max_num_queries(24):  # type: ignore[attr-defined]
+    with django_assert_max_num_queries(23):  # type: ignore[attr-defined]
         client.get(f"/runs/{run.pk}/live/")

@@ -12,7 +12,7 @@ from tests.runs.floor import Floor
 
 # What a set-up, a process and a reading of curves may cost, with BEGIN and COMMIT of each
 # transaction; a process asks for the people's wishes four times a second for as long as it lasts.
-MOST = {"settings": 24, "process": 42, "trace": 31}
+MOST = {"settings": 24, "process": 42, "trace": 29}
 WISHES = 'SELECT "runs_run"."ask"'
 
 
