@@ -88,8 +88,8 @@ PAGES: dict[str, list[Page]] = {
     "new_recipe_version": [Page(ALICE, {"code": "@recipe"})],
     "book": [
         Page(ALICE),
-        Page(ALICE, query="?cell=litho&minutes=120"),
-        Page(ALICE, query="?tool=cmp&minutes=60"),
+        Page(ALICE, query="?what=cell:litho&minutes=120"),
+        Page(ALICE, query="?what=tool:cmp&minutes=60"),
     ],
     "hold": [Page(ALICE, {"pk": "@held_booking"})],
     "timeline": [
