@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -82,9 +82,9 @@ def test_with_the_lock_one_wins_and_fifteen_are_refused(
     caught: list[Target] = []
     net = explain.caught_by_the_net
 
-    def noted(target: Target) -> Any:
+    def noted(target: Target, error: IntegrityError) -> Any:
         caught.append(target)
-        return net(target)
+        return net(target, error)
 
     monkeypatch.setattr(explain, "caught_by_the_net", noted)
     outcomes = race(lambda number: hold(**wish((alice, charlie)[number % 2], cell)), THREADS)
