@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # More than run at once: most of a claim's time is the disk's, at the commit. With eight the
 # database spends more on changing between them than is won.
-THREADS = 5
+THREADS = 4
 KEPT_IN_MEMORY = 1 << 20
 
 
