@@ -19,8 +19,8 @@ def main(arguments: list[str]) -> int:
         print("Chromium … ", end="", flush=True)
         path = chromium.install()
         print(path or "없음: 브라우저 시험을 건너뜁니다 · none: browser tests are skipped")
-    # Three on two cores: tests wait for browsers, wires and leases as much as they compute.
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "3", "--dist", "loadgroup", *arguments]
+    # Four on two cores: tests wait for browsers, wires and leases as much as they compute.
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "4", "--dist", "loadgroup", *arguments]
     environment = dict(os.environ)
     # Tests start hundreds of processes: each would compile the product anew.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
