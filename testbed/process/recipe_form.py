@@ -41,6 +41,24 @@ def way_of(body: Mapping[str, Any], ways: Mapping[str, Way]) -> str:
     return next(iter(ways))
 
 
+class Named(NamedTuple):
+    """A recipe's field in the reader's language, its unit ("" for none), what it has."""
+
+    label: str
+    unit: str
+    value: Any
+
+
+def named(schema: Mapping[str, Any], body: Mapping[str, Any], path: str) -> Named:
+    """The field at `path` of a recipe that keeps `schema`; its path where there is none."""
+    ways = ways_of(schema)
+    rows = {row.path: row.described for row in ways[way_of(body, ways)]}
+    described = rows.get(path, {})
+    own = value_at(body, path)
+    value = described.get("default") if own is None else own
+    return Named(_label(path, described), described.get("unit", ""), value)
+
+
 class SettingsForm(forms.Form):
     """The settings of one kind of recipe; begins with what `body` holds."""
 
@@ -93,11 +111,15 @@ def _name(way: Way) -> str:
     return "-".join(str(word) for _path, word in _words(way))
 
 
+def _label(path: str, described: Mapping[str, Any]) -> str:
+    label: str = described.get("title_ko" if get_language() == "ko" else "title", path)
+    return label
+
+
 def _field(row: Row, initial: object) -> forms.Field:
     described = row.described
-    korean = get_language() == "ko"
     common: dict[str, Any] = {
-        "label": described.get("title_ko" if korean else "title", row.path),
+        "label": _label(row.path, described),
         "required": row.is_required,
         "initial": initial,
     }

@@ -12,10 +12,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
+from instruments.catalogue import PLANS
 from testbed.booking.models import Booking
 from testbed.people.permissions import demand, may
 from testbed.people.visitor import person
 from testbed.process.models import Operation, RecipeVersion
+from testbed.process.recipe_form import named
 from testbed.process.vary import ranges_of
 from testbed.process.versions import newest_approved
 from testbed.refusals import Refusal
@@ -40,6 +42,30 @@ class At:
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
         return {} if self.version is None else ranges_of(self.version.body)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A value that may differ; `path` is its name in the CSV."""
+
+    path: str
+    label: str
+    limits: str
+    own: str
+
+
+def columns(at: At) -> list[Column]:
+    """What the signed recipe lets differ, in the reader's language and with units."""
+    plan = PLANS.get(at.operation.recipe.tool_kind)
+    if at.version is None or plan is None:
+        return []
+    schema = plan.program.schema()
+    found = []
+    for path, (low, high) in at.ranges.items():
+        label, unit, own = named(schema, at.version.body, path)
+        limits = f"{low:g} – {high:g} {unit}".strip()
+        found.append(Column(path, label, limits, "" if own is None else str(own)))
+    return found
 
 
 def found(user: Any, pk: int, position: int) -> At:
@@ -98,11 +124,11 @@ def _page(
     request: HttpRequest, at: At, texts: splits.Texts, wrong: dict[tuple[int, str], Any],
     status: int,
 ) -> HttpResponse:  # fmt: skip
-    slots = splits.slots_of(at.booking)
+    slots, heads = splits.slots_of(at.booking), columns(at)
     rows = [
         (slot, [
-            (number, path, texts.get(slot, {}).get(path, ""), wrong.get((slot, path), ""))
-            for number, path in enumerate(at.ranges)
+            (number, one, texts.get(slot, {}).get(one.path, ""), wrong.get((slot, one.path), ""))
+            for number, one in enumerate(heads)
         ])
         for slot in slots
     ]  # fmt: skip
@@ -114,7 +140,7 @@ def _page(
             "booking": at.booking,
             "operation": at.operation,
             "version": at.version,
-            "ranges": at.ranges,
+            "columns": heads,
             "rows": rows,
             "elsewhere": [
                 (slot, path, said) for (slot, path), said in wrong.items()

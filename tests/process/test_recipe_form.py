@@ -14,7 +14,7 @@ from instruments.catalogue import PLANS
 from testbed.people.models import User
 from testbed.process import versions
 from testbed.process.models import RecipeVersion
-from testbed.process.recipe_form import SettingsForm, Way, way_of, ways_of
+from testbed.process.recipe_form import SettingsForm, Way, named, way_of, ways_of
 
 EVERY = [
     pytest.param(kind, way, id=f"{kind}-{name}")
@@ -110,3 +110,11 @@ def test_a_company_writes_a_recipe_without_knowing_json(
     assert (body["sigma_in"], "na" in body) == (0.5, False)
     assert client.post(address, {"way": "nonsense"}).status_code == 422
     assert client.get(address, {"way": "nonsense"}).status_code == 200
+
+
+def test_a_field_bears_its_name_and_unit_also_inside_a_cells_recipe() -> None:
+    schema = PLANS["litho_cell"].program.schema()
+    body = {"expose": {"layout": {"kind": "uniform", "dose": 31.5}}}
+    with translation.override("ko"):
+        assert named(schema, body, "expose.layout.dose") == ("노광량", "mJ/cm²", 31.5)
+    assert named(schema, body, "expose.nothing") == ("expose.nothing", "", None)

@@ -179,7 +179,10 @@ def test_page_csv_and_api(
     booking = coat.bookings["track"]
     page, client = f"/bookings/{booking.pk}/split/1/", sign_in(alice)
     assert sign_in(charlie).get(page).status_code == 404
-    assert client.get(page).status_code == 200
+    shown = client.get(page, headers={"accept-language": "en"}).content.decode()
+    assert "Spin speed" in shown
+    assert "1000 – 2000 rpm" in shown
+    assert 'placeholder="1500' in shown
     refused = client.post(page, {"v-1-0": "1", "v-2-0": "1500"})
     assert refused.status_code == 422
     assert 'id="e-1-0"' in refused.content.decode()
