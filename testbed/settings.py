@@ -121,7 +121,7 @@ SESSION_SETTINGS = {
     "plan_cache_mode": "force_generic_plan",
     # Compiling a plan to machine code takes longer than any of our statements.
     "jit": "off",
-    # So does starting helpers, on cores that are serving others meanwhile.
+    # So does starting parallel workers, on cores that are serving others meanwhile.
     "max_parallel_workers_per_gather": "0",
 }
 # A network that swallows every packet says nothing: without these a worker that lost the database
