@@ -35,15 +35,17 @@ NIGHTLY = os.environ.get("TESTBED_NIGHTLY") == "1"
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Groups that must stay on one process go first, or at the end the others wait for them.
+    """What takes longest goes first, or at the end the other processes wait for it.
 
-    Tests marked `nightly` run only with TESTBED_NIGHTLY=1.
+    Tests marked `nightly` run only with TESTBED_NIGHTLY=1, before all else; then the groups that
+    must stay on one process.
     """
     if not NIGHTLY:
         long_ones = [item for item in items if item.get_closest_marker("nightly")]
         config.hook.pytest_deselected(items=long_ones)
         items[:] = [item for item in items if item not in long_ones]
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    for marker in ("xdist_group", "nightly"):
+        items.sort(key=lambda item, marker=marker: item.get_closest_marker(marker) is None)
 
 
 @pytest.fixture(scope="session")
