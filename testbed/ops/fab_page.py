@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 
 from instruments.fab.faults import KINDS
 from testbed.ops import fab_console
+from testbed.ops.fab_words import COUNTERS, FAULTS, QUANTITIES, STATES, said
 from testbed.people.permissions import demand
 from testbed.people.visitor import person
 from testbed.refusals import Refusal
@@ -30,26 +31,6 @@ if TYPE_CHECKING:
 FROZEN_S = 20.0
 LONGEST_S = 600
 MOST = 1000
-FAULTS = {
-    "delay": _("delay: the answer comes late"),
-    "no_reply": _("no reply: the command is carried out, nothing comes back"),
-    "close": _("close: the connection ends instead of an answer"),
-    "half_close": _("half, then close: the connection ends in the middle of an answer"),
-    "reset": _("reset: the connection breaks off"),
-    "garbage": _("garbage: bytes that are no text"),
-    "bad_frame": _("bad frame: bytes that are no message of the wire's protocol"),
-    "wrong_type": _("wrong type: a word where a number belongs"),
-    "duplicate": _("duplicate: the answer comes twice"),
-    "stale": _("stale: the answer before comes first"),
-    "drip": _("drip: the answer comes byte by byte"),
-    "truncated_block": _("truncated block: half of the data is missing"),
-    "error_queue": _("error queue: the tool reports a hardware error"),
-    "never_opc": _("never *OPC?: the tool never says that it is done"),
-    "freeze": _("freeze: the controller hangs"),
-    "restart": _("restart: power is cut, settings are lost"),
-    "memory_loss": _("loss of memory: power is cut, the job log is lost"),
-    "refuse": _("refuse: the port takes no connection"),
-}
 WIRES = {"": _("any wire"), "hislip": "HiSLIP", "vxi11": "VXI-11", "socket": "SOCKET"}
 
 
@@ -92,10 +73,13 @@ class ProcessForm(forms.Form):
         super().__init__(*args, **more)
         choice: Any = self.fields["what"]
         choice.choices = [
-            (row["title"], [(f"{row['name']}:{kind}", f"{kind} ({unit})") for kind, unit in known])
+            (row["title"], [
+                (f"{row['name']}:{kind}", f"{said(QUANTITIES, kind)} ({unit})")
+                for kind, unit in known
+            ])
             for row in rows
             if (known := row["process_faults"].items())
-        ]
+        ]  # fmt: skip
 
 
 @never_cache
@@ -127,11 +111,22 @@ def _look(actor: User) -> tuple[list[dict[str, Any]], dict[str, float]]:
             raise
         return [], {}
     named = {tool.code: tool for tool in Tool.objects.visible_to(actor)}
-    return [
-        row | {"tool": named[row["name"]], "title": str(named[row["name"]])}
-        for row in rows
-        if row["name"] in named
-    ], truth
+    return [_told(row, named[row["name"]]) for row in rows if row["name"] in named], truth
+
+
+def _told(row: dict[str, Any], tool: Tool) -> dict[str, Any]:
+    """The row in the reader's language, which the fab does not speak."""
+    return row | {
+        "tool": tool,
+        "title": str(tool),
+        "state_word": said(STATES, row["state"]),
+        "counts": [(said(COUNTERS, name), number) for name, number in row["counters"].items()],
+        "faults": [one | {"word": said(FAULTS, one["kind"])} for one in row["faults"]],
+        "wrong": [
+            (said(QUANTITIES, kind), amount, row["process_faults"].get(kind, ""))
+            for kind, amount in row["disturbances"].items()
+        ],
+    }
 
 
 def _done(

@@ -58,7 +58,7 @@ def lot_way(request: HttpRequest, code: str) -> HttpResponse:
         "runs/way.html",
         {
             "lot": lot,
-            "ways": [(route, way.operations, _rows(way)) for route, way in ways],
+            "ways": [(route, way.operations, _again(way), _rows(way)) for route, way in ways],
             "reworks": lot.reworks.select_related("operation", "decided_by").prefetch_related(
                 "attempts__wafer"
             ),
@@ -87,6 +87,12 @@ def routes_of(lot: Lot) -> list[Route]:
     ids = set(lot.travelers.values_list("route", flat=True))
     ids |= set(lot.bookings.exclude(route=None).values_list("route", flat=True))
     return list(Route.objects.filter(pk__in=ids).order_by("code"))
+
+
+def _again(way: Way) -> list[Operation]:
+    """What the route lets people do again."""
+    able = (one for one in way.operations if not one.is_measurement and not one.is_rework_only)
+    return [one for one in able if one.max_rework]
 
 
 def _rows(way: Way) -> list[tuple[Wafer, bool, list[Cell]]]:

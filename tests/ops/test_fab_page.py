@@ -10,11 +10,13 @@ from typing import Any, cast
 import pytest
 from django.test import Client
 
+from instruments.driver import TOOL_STATES
 from instruments.fab.config import FabConfig, ToolConfig
 from instruments.fab.control import FabControl
 from instruments.fab.fab import Fab
 from instruments.fab.faults import KINDS
-from testbed.ops import fab_console, fab_page
+from instruments.fab.kinds import MODELS
+from testbed.ops import fab_console, fab_words
 from testbed.people.models import JournalEntry, User
 from testbed.refusals import Refusal
 from testbed.tools.models import Tool
@@ -88,8 +90,32 @@ def test_every_fault_of_the_plan_can_be_set(
     assert (line.actor, line.details["kind"]) == (technician, kind)
 
 
-def test_every_fault_has_its_words() -> None:
-    assert set(fab_page.FAULTS) == set(KINDS)
+def test_everything_the_fab_says_has_its_words() -> None:
+    assert set(fab_words.FAULTS) == set(KINDS)
+    counted = {"starts", "wafers", "safes", "restarts"}
+    counted |= {name for model in MODELS.values() for name in model.own_counters}
+    assert set(fab_words.COUNTERS) == counted
+    faults = {kind for model in MODELS.values() for kind in model.process_faults}
+    assert set(fab_words.QUANTITIES) == faults
+    assert set(fab_words.STATES) == set(TOOL_STATES)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("ko", ["대기 <code", "전원 차단", "지연: 응답이 늦게 옵니다", "오버레이 x", "2.5 nm"]),
+        ("en", ["Idle <code", "power cuts", "delay: the answer comes late", "Overlay x"]),
+    ],
+)
+def test_what_ails_a_tool_is_said_in_the_readers_language(
+    fab: FabControl, sign_in: SignIn, technician: User, language: str, words: list[str]
+) -> None:
+    fab.restart("scanner")
+    fab.fault("scanner", "", "delay")
+    fab.process_fault("scanner", "overlay_x", 2.5)
+    page = sign_in(technician).get(URL, headers={"accept-language": language})
+    for one in words:
+        assert one in page.text, one
 
 
 def test_the_buttons_do_what_they_say(

@@ -179,3 +179,17 @@ def test_page_and_api_rework_and_scrap(
         f"{url}/scraps/", {"wafers": [3], "reason": "broken"}, format="json"
     )
     assert gone.json()[0]["wafers"][2]["scrapped"]
+
+
+def test_a_route_without_rework_says_so_and_offers_none(
+    stripped: Floor, sign_in: Callable[[User], Client], technician: User
+) -> None:
+    client, address = sign_in(technician), f"/lots/{stripped.lot.code}/way/"
+    coat, words = stripped.operation("coat"), "This route allows no rework"
+    page = client.get(address, headers={"accept-language": "en"}).text
+    assert f'<option value="{coat.pk}">' in page
+    assert words not in page
+    stripped.route.operations.update(max_rework=0)
+    page = client.get(address, headers={"accept-language": "en"}).text
+    assert "<option" not in page
+    assert words in page
