@@ -44,8 +44,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         long_ones = [item for item in items if item.get_closest_marker("nightly")]
         config.hook.pytest_deselected(items=long_ones)
         items[:] = [item for item in items if item not in long_ones]
-    for marker in ("xdist_group", "nightly"):
-        items.sort(key=lambda item, marker=marker: item.get_closest_marker(marker) is None)
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> tuple[bool, bool]:
+    return item.get_closest_marker("nightly") is None, item.get_closest_marker(
+        "xdist_group"
+    ) is None
 
 
 @pytest.fixture(scope="session")
