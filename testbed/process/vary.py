@@ -7,7 +7,7 @@ with the range in which a split may set it. The rest of the body are the tool's 
 from __future__ import annotations
 
 import copy
-import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,7 +67,8 @@ def _is_range(limits: object) -> bool:
         return False
     ends = [limits["low"], limits["high"]]
     numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in ends)
-    return numbers and all(math.isfinite(one) for one in ends) and ends[0] <= ends[1]
+    # By comparison: `isfinite` chokes on an integer that is too large for a float.
+    return numbers and all(abs(one) <= sys.float_info.max for one in ends) and ends[0] <= ends[1]
 
 
 def tool_problems(

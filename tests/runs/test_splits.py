@@ -52,6 +52,8 @@ def write(floor: Floor, actor: User, texts: splits.Texts, name: str = "coat") ->
         ({"spin_rpm": {"low": 2000, "high": 1000}}, "vary.spin_rpm"),
         ({"spin_rpm": {"low": 1000}}, "vary.spin_rpm"),
         ({"spin_rpm": {"low": 1000, "high": 1e9}}, "vary.spin_rpm"),
+        ({"spin_rpm": {"low": 1000, "high": 10**400}}, "vary.spin_rpm"),
+        ({"spin_rpm": {"low": float("nan"), "high": 2000}}, "vary.spin_rpm"),
         ({"no_such": {"low": 1, "high": 2}}, "vary.no_such"),
         ({"resist": {"low": 1, "high": 2}}, "vary.resist"),
         ([1], "vary"),
