@@ -32,6 +32,12 @@ def ranges_of(body: Mapping[str, Any]) -> dict[str, Range]:
     return {path: (float(vary[path]["low"]), float(vary[path]["high"])) for path in sorted(vary)}
 
 
+def in_digits(value: float) -> str:
+    """The shortest text that reads back as the same number."""
+    short = f"{value:.15g}"
+    return short if float(short) == value else repr(value)
+
+
 def with_values(body: Mapping[str, Any], values: Mapping[str, float]) -> dict[str, Any]:
     """The tool's settings with `values` (by dotted path) in place of the recipe's own."""
     made = copy.deepcopy(settings_of(body))

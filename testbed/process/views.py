@@ -21,7 +21,8 @@ from testbed.people.visitor import person
 from testbed.process import versions
 from testbed.process.models import Recipe, RecipeVersion, Route
 from testbed.process.recipe_form import SettingsForm, way_of, ways_of
-from testbed.process.vary import VARY
+from testbed.process.vary import VARY, settings_of
+from testbed.process.vary_words import named_ranges
 from testbed.refusals import Refusal
 from testbed.tools.kinds import kind_choices
 
@@ -96,7 +97,7 @@ def recipe(request: HttpRequest, code: str) -> HttpResponse:
     found = get_object_or_404(
         Recipe.objects.visible_to(request.user).select_related("company"), code=code
     )
-    me = person(request)
+    me, kind = person(request), found.tool_kind
     is_own = me.is_staff_member or found.company_id == me.company_id
     return render(
         request,
@@ -104,13 +105,17 @@ def recipe(request: HttpRequest, code: str) -> HttpResponse:
         {
             "recipe": found,
             "versions": [
-                (version, json.dumps(version.body, indent=2, ensure_ascii=False))
+                (version, _as_json(settings_of(version.body)), named_ranges(kind, version.body))
                 for version in found.versions.select_related("written_by", "approved_by")
             ],
-            "may_write": is_own and found.tool_kind in PLANS and may(request.user, "write_recipe"),
+            "may_write": is_own and kind in PLANS and may(request.user, "write_recipe"),
             "may_approve": may(request.user, "approve_recipe"),
         },
     )
+
+
+def _as_json(what: object) -> str:
+    return json.dumps(what, indent=2, ensure_ascii=False)
 
 
 @require_http_methods(["GET", "POST"])
@@ -155,7 +160,7 @@ def new_version(request: HttpRequest, code: str) -> HttpResponse:
         {
             "form": settings, "text": text, "recipe": found, "way": way, "is_json": is_json,
             "ways": list(ways) if len(ways) > 1 else [], "vary": old.get(VARY),
-            "schema": json.dumps(schema, indent=2, ensure_ascii=False),
+            "schema": _as_json(schema),
         },
         status=422 if settings.errors or text.errors else 200,
     )  # fmt: skip
