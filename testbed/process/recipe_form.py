@@ -10,7 +10,6 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from instruments.recipe_fields import value_at
-from testbed.process.vary import VARY
 
 
 class Row(NamedTuple):
@@ -67,7 +66,6 @@ class SettingsForm(forms.Form):
     ) -> None:
         super().__init__(data)
         self.way = way
-        self.old = body
         for row in way:
             if "const" not in row.described:
                 present = value_at(body, row.path)
@@ -75,17 +73,18 @@ class SettingsForm(forms.Form):
                 self.fields[row.path] = _field(row, default if present is None else present)
 
     def body(self) -> dict[str, Any]:
-        """The recipe; what was left empty is left out, ranges by wafer stay as they were."""
+        """The settings; what was left empty is left out."""
         made: dict[str, Any] = {}
-        for path, value in (*_words(self.way), *self.cleaned_data.items()):
+        for row in self.way:
+            value = row.described.get("const", self.cleaned_data.get(row.path))
             if value in (None, ""):
                 continue
-            *groups, last = path.split(".")
+            *groups, last = row.path.split(".")
             place = made
             for group in groups:
                 place = place.setdefault(group, {})
             place[last] = value
-        return made | ({VARY: self.old[VARY]} if VARY in self.old else {})
+        return made
 
 
 def _ways(schema: Mapping[str, Any], prefix: str) -> list[Way]:

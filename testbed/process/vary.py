@@ -7,7 +7,7 @@ with the range in which a split may set it. The rest of the body are the tool's 
 from __future__ import annotations
 
 import copy
-import math
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,6 +30,12 @@ def ranges_of(body: Mapping[str, Any]) -> dict[str, Range]:
     """The signed ranges by path, in the order of the paths; empty when nothing may vary."""
     vary = body.get(VARY, {})
     return {path: (float(vary[path]["low"]), float(vary[path]["high"])) for path in sorted(vary)}
+
+
+def in_digits(value: float) -> str:
+    """The shortest text that reads back as the same number."""
+    short = f"{value:.15g}"
+    return short if float(short) == value else repr(value)
 
 
 def with_values(body: Mapping[str, Any], values: Mapping[str, float]) -> dict[str, Any]:
@@ -67,7 +73,8 @@ def _is_range(limits: object) -> bool:
         return False
     ends = [limits["low"], limits["high"]]
     numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in ends)
-    return numbers and all(math.isfinite(one) for one in ends) and ends[0] <= ends[1]
+    # By comparison: `isfinite` chokes on an integer that is too large for a float.
+    return numbers and all(abs(one) <= sys.float_info.max for one in ends) and ends[0] <= ends[1]
 
 
 def tool_problems(

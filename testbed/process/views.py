@@ -20,8 +20,10 @@ from testbed.people.permissions import demand, may
 from testbed.people.visitor import person
 from testbed.process import versions
 from testbed.process.models import Recipe, RecipeVersion, Route
-from testbed.process.recipe_form import SettingsForm, way_of, ways_of
-from testbed.process.vary import VARY
+from testbed.process.recipe_form import way_of, ways_of
+from testbed.process.vary import settings_of
+from testbed.process.vary_form import LOW, BodyForm
+from testbed.process.vary_words import named_ranges
 from testbed.refusals import Refusal
 from testbed.tools.kinds import kind_choices
 
@@ -96,7 +98,7 @@ def recipe(request: HttpRequest, code: str) -> HttpResponse:
     found = get_object_or_404(
         Recipe.objects.visible_to(request.user).select_related("company"), code=code
     )
-    me = person(request)
+    me, kind = person(request), found.tool_kind
     is_own = me.is_staff_member or found.company_id == me.company_id
     return render(
         request,
@@ -104,13 +106,17 @@ def recipe(request: HttpRequest, code: str) -> HttpResponse:
         {
             "recipe": found,
             "versions": [
-                (version, json.dumps(version.body, indent=2, ensure_ascii=False))
+                (version, _as_json(settings_of(version.body)), named_ranges(kind, version.body))
                 for version in found.versions.select_related("written_by", "approved_by")
             ],
-            "may_write": is_own and found.tool_kind in PLANS and may(request.user, "write_recipe"),
+            "may_write": is_own and kind in PLANS and may(request.user, "write_recipe"),
             "may_approve": may(request.user, "approve_recipe"),
         },
     )
+
+
+def _as_json(what: object) -> str:
+    return json.dumps(what, indent=2, ensure_ascii=False)
 
 
 @require_http_methods(["GET", "POST"])
@@ -145,7 +151,7 @@ def new_version(request: HttpRequest, code: str) -> HttpResponse:
     way = asked if asked in ways else way_of(old, ways)
     is_json = "body" in request.POST
     sent = request.POST if request.method == "POST" else None
-    settings = SettingsForm(ways[way], old, None if is_json else sent)
+    settings = BodyForm(ways[way], old, None if is_json else sent)
     text = VersionForm(sent if is_json else None, initial={"body": old})
     if sent is not None and _written(request, found, text if is_json else settings):
         return redirect("recipe", code=code)
@@ -154,18 +160,18 @@ def new_version(request: HttpRequest, code: str) -> HttpResponse:
         "process/new_version.html",
         {
             "form": settings, "text": text, "recipe": found, "way": way, "is_json": is_json,
-            "ways": list(ways) if len(ways) > 1 else [], "vary": old.get(VARY),
-            "schema": json.dumps(schema, indent=2, ensure_ascii=False),
+            "ways": list(ways) if len(ways) > 1 else [],
+            "schema": _as_json(schema),
         },
         status=422 if settings.errors or text.errors else 200,
     )  # fmt: skip
 
 
-def _written(request: HttpRequest, recipe: Recipe, form: SettingsForm | VersionForm) -> bool:
+def _written(request: HttpRequest, recipe: Recipe, form: BodyForm | VersionForm) -> bool:
     """True when the form's recipe became the next version; else the form says why not."""
     if not form.is_valid():
         return False
-    body = form.body() if isinstance(form, SettingsForm) else form.cleaned_data["body"]
+    body = form.body() if isinstance(form, BodyForm) else form.cleaned_data["body"]
     try:
         versions.write_version(actor=person(request), recipe=recipe, body=body)
     except Refusal as refusal:
@@ -197,6 +203,7 @@ def show_refusal(form: forms.Form, refusal: Refusal) -> None:
     """Put a refusal's sentences beside the fields they speak of."""
     form.add_error(None, f"{refusal.message} {refusal.next_step}".strip())
     for name, sentences in refusal.fields.items():
-        target = name if name in form.fields else None
+        # What a range is refused for stands at its first end.
+        target = next((one for one in (name, f"{name}.{LOW}") if one in form.fields), None)
         prefix = "" if target else f"{name}: "
         form.add_error(target, [f"{prefix}{sentence}" for sentence in sentences])

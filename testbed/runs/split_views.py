@@ -12,13 +12,12 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from instruments.catalogue import PLANS
 from testbed.booking.models import Booking
 from testbed.people.permissions import demand, may
 from testbed.people.visitor import person
 from testbed.process.models import Operation, RecipeVersion
-from testbed.process.recipe_form import named
 from testbed.process.vary import ranges_of
+from testbed.process.vary_words import NamedRange, named_ranges
 from testbed.process.versions import newest_approved
 from testbed.refusals import Refusal
 from testbed.runs import splits
@@ -44,28 +43,11 @@ class At:
         return {} if self.version is None else ranges_of(self.version.body)
 
 
-@dataclass(frozen=True)
-class Column:
-    """A value that may differ; `path` is its name in the CSV."""
-
-    path: str
-    label: str
-    limits: str
-    own: str
-
-
-def columns(at: At) -> list[Column]:
+def columns(at: At) -> list[NamedRange]:
     """What the signed recipe lets differ, in the reader's language and with units."""
-    plan = PLANS.get(at.operation.recipe.tool_kind)
-    if at.version is None or plan is None:
+    if at.version is None:
         return []
-    schema = plan.program.schema()
-    found = []
-    for path, (low, high) in at.ranges.items():
-        label, unit, own = named(schema, at.version.body, path)
-        limits = f"{low:g} – {high:g} {unit}".strip()
-        found.append(Column(path, label, limits, "" if own is None else str(own)))
-    return found
+    return named_ranges(at.operation.recipe.tool_kind, at.version.body)
 
 
 def found(user: Any, pk: int, position: int) -> At:

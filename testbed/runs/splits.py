@@ -21,7 +21,7 @@ from testbed.booking.models import Booking
 from testbed.people.models import User
 from testbed.people.permissions import demand
 from testbed.process.models import Operation, RecipeVersion
-from testbed.process.vary import ranges_of, settings_of, tool_problems, with_values
+from testbed.process.vary import in_digits, ranges_of, settings_of, tool_problems, with_values
 from testbed.process.versions import newest_approved
 from testbed.refusals import Refusal
 from testbed.runs.split_models import Split
@@ -79,14 +79,14 @@ def _cell(ranges: Mapping[str, tuple[float, float]], path: str, text: str) -> tu
     except ValueError:
         return 0.0, _("“%(text)s” is no number.") % {"text": text[:20]}
     if not math.isfinite(value) or not low <= value <= high:
-        span = {"low": f"{low:g}", "high": f"{high:g}"}
+        span = {"low": in_digits(low), "high": in_digits(high)}
         return 0.0, _("Signed range: %(low)s to %(high)s.") % span
     return value, ""
 
 
 def texts_of(table: Mapping[str, Mapping[str, float]]) -> dict[int, dict[str, str]]:
     return {
-        int(slot): {path: f"{value:.12g}" for path, value in row.items()}
+        int(slot): {path: in_digits(value) for path, value in row.items()}
         for slot, row in table.items()
     }
 

@@ -30,7 +30,7 @@ from testbed.services.models import Module
 from testbed.services.order import find_offers, order
 from testbed.tools import states
 from testbed.tools.models import E10State, Tool
-from tests.runs.floor import lay, simulated_fab
+from tests.runs.floor import RECIPES, lay, sign, simulated_fab
 
 # Thousand times faster than a real line: a whole route in seconds.
 SCALE = 1000.0
@@ -83,6 +83,9 @@ def build(folder: Path) -> Facility:
         tool=Tool.objects.get(code="cvd"), state=E10State.SCHEDULED_DOWN, reason="chamber clean"
     )
     assert {run.state for run in runs.values()} == {RunState.COMPLETED}
+    # From now on the coat may differ by wafer.
+    body = RECIPES["coat"] | {"vary": {"spin_rpm": {"low": 1200.0, "high": 1800.0}}}
+    sign(laid.operation("coat").recipe, body, alice, process_engineer)
     waiting = _waiting(alice, laid.lot, laid.route, process_engineer)
     return Facility(
         lot=laid.lot.code,

@@ -74,9 +74,8 @@ def test_the_names_and_limits_are_the_drivers_in_both_languages() -> None:
 
 def test_an_old_recipe_is_where_the_form_begins() -> None:
     ways = ways_of(PLANS["scanner"].program.schema())
-    vary = {"layout.dose": {"low": 20, "high": 30}}
     layout = {"kind": "uniform", "dose": 28.5, "focus": 0.0}
-    old: dict[str, Any] = {"reticle": "R-7", "layout": layout, "vary": vary}
+    old: dict[str, Any] = {"reticle": "R-7", "layout": layout}
     assert way_of(old, ways) == "uniform"
     form = SettingsForm(ways["uniform"], old)
     assert form["layout.dose"].value() == 28.5
@@ -86,7 +85,7 @@ def test_an_old_recipe_is_where_the_form_begins() -> None:
     again = SettingsForm(ways["uniform"], old, sent)
     assert again.is_valid(), again.errors
     assert again.body() == {
-        "reticle": "R-8", "mode": "dipole", "vary": vary,
+        "reticle": "R-8", "mode": "dipole",
         "layout": {"kind": "uniform", "dose": 29.0, "focus": 0.0},
     }  # fmt: skip
 

@@ -52,6 +52,8 @@ def write(floor: Floor, actor: User, texts: splits.Texts, name: str = "coat") ->
         ({"spin_rpm": {"low": 2000, "high": 1000}}, "vary.spin_rpm"),
         ({"spin_rpm": {"low": 1000}}, "vary.spin_rpm"),
         ({"spin_rpm": {"low": 1000, "high": 1e9}}, "vary.spin_rpm"),
+        ({"spin_rpm": {"low": 1000, "high": 10**400}}, "vary.spin_rpm"),
+        ({"spin_rpm": {"low": float("nan"), "high": 2000}}, "vary.spin_rpm"),
         ({"no_such": {"low": 1, "high": 2}}, "vary.no_such"),
         ({"resist": {"low": 1, "high": 2}}, "vary.resist"),
         ([1], "vary"),
@@ -199,6 +201,22 @@ def test_page_csv_and_api(
     body = {"rows": [{"slot": 1, "values": {"spin_rpm": 1100.0}}]}
     assert api(alice).put(address, body, format="json").json()["rows"] == body["rows"]
     assert api(coat.technician).put(address, body, format="json").status_code == 403
+
+
+def test_the_table_says_which_range_no_wafer_can_be_given(
+    coat: Floor, sign_in: Callable[[User], Client], alice: User, process_engineer: User
+) -> None:
+    page, client = f"/bookings/{coat.bookings['track'].pk}/split/1/", sign_in(alice)
+    english = {"accept-language": "en"}
+    assert "no such number" not in client.get(page, headers=english).content.decode()
+    exact = {"gone": {"low": 1, "high": 2}, "spin_rpm": {"low": 1000.0625, "high": 2000}}
+    let_vary(coat, "coat", exact, alice, process_engineer)
+    shown = client.get(page, headers=english).content.decode()
+    assert shown.count("has no such number") == 1
+    assert "1000.0625 – 2000 rpm" in shown
+    assert client.post(page, {"v-1-0": "1"}).status_code == 422
+    let_vary(coat, "coat", {}, alice, process_engineer)
+    assert "“Different by wafer”" in client.get(page, headers=english).content.decode()
 
 
 # -- the litho cell ----------------------------------------------------------------------------
