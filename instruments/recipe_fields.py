@@ -74,9 +74,7 @@ class RecipeField:
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of this field."""
-        entry = self.entry
-        described: dict[str, Any] = {"title": self.en, "title_ko": self.ko}
-        described["description"] = entry.doc
+        entry, described = self.entry, self._described()
         if self.default is not None:
             described["default"] = self.default
         if self.words:
@@ -88,6 +86,18 @@ class RecipeField:
         kind = entry.type_name
         limits = {"minimum": entry.low, "maximum": entry.high, "unit": entry.unit}
         return {"type": kind, **limits, **described}
+
+    def only(self, word: str) -> dict[str, Any]:
+        """JSON Schema of this field in the kind of recipe that `word` tells from the others."""
+        return {"const": word, **self._described()}
+
+    def _described(self) -> dict[str, Any]:
+        return {
+            "title": self.en,
+            "title_ko": self.ko,
+            "description": self.entry.doc,
+            "description_ko": self.entry.ko,
+        }
 
 
 def value_at(recipe: Mapping[str, Any], path: str) -> Any:

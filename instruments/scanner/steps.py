@@ -34,13 +34,14 @@ CHANNELS = (
     ("stage_x", "STX", "nm"),
     ("stage_y", "STY", "nm"),
 )
+_KIND = RecipeField("layout.kind", Scanner.layout, "Layout", "노광 배치", None, KINDS)
 _OPTICS = (
     RecipeField("reticle", Scanner.reticle, "Reticle", "레티클"),
     RecipeField("na", Scanner.na, "NA", "개구수(NA)", 1.35),
     RecipeField("sigma_out", Scanner.sigma_out, "Outer sigma", "외측 시그마", 0.90),
     RecipeField("sigma_in", Scanner.sigma_in, "Inner sigma", "내측 시그마", 0.70),
     RecipeField("mode", Scanner.mode, "Illumination mode", "조명 모드", "annular", MODES),
-    RecipeField("layout.kind", Scanner.layout, "Layout", "노광 배치", None, KINDS),
+    _KIND,
 )
 _FEM = (
     RecipeField("layout.dose_start", Scanner.dose_start, "First dose", "시작 노광량"),
@@ -74,7 +75,7 @@ class ScannerProgram(CarrierProgram):
         choices = []
         for kind, fields in kinds.items():
             layout = fields_schema(fields)["properties"]["layout"]
-            layout["properties"]["kind"] = {"const": kind}
+            layout["properties"]["kind"] = _KIND.only(kind)
             choices.append(layout)
         whole["properties"]["layout"] = {"oneOf": choices}
         return whole

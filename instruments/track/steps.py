@@ -55,7 +55,7 @@ class TrackProgram(CarrierProgram):
         kinds = []
         for word, fields in (("coat", _COAT), ("develop", _DEVELOP)):
             kind = fields_schema((_OPERATION, *fields))
-            kind["properties"]["operation"] = {"const": word}
+            kind["properties"]["operation"] = _OPERATION.only(word)
             kinds.append(kind)
         return {"$schema": "https://json-schema.org/draft/2020-12/schema", "oneOf": kinds}
 

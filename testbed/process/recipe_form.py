@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from django import forms
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from instruments.recipe_fields import value_at
 from testbed.process.vary import VARY
+from testbed.tools.described import text
 
 
 class Row(NamedTuple):
@@ -56,7 +56,7 @@ def named(schema: Mapping[str, Any], body: Mapping[str, Any], path: str) -> Name
     described = rows.get(path, {})
     own = value_at(body, path)
     value = described.get("default") if own is None else own
-    return Named(_label(path, described), described.get("unit", ""), value)
+    return Named(text(described, "title", path), described.get("unit", ""), value)
 
 
 class SettingsForm(forms.Form):
@@ -111,15 +111,10 @@ def _name(way: Way) -> str:
     return "-".join(str(word) for _path, word in _words(way))
 
 
-def _label(path: str, described: Mapping[str, Any]) -> str:
-    label: str = described.get("title_ko" if get_language() == "ko" else "title", path)
-    return label
-
-
 def _field(row: Row, initial: object) -> forms.Field:
     described = row.described
     common: dict[str, Any] = {
-        "label": _label(row.path, described),
+        "label": text(described, "title", row.path),
         "required": row.is_required,
         "initial": initial,
     }

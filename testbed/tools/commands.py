@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.utils.functional import Promise
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from instruments.catalogue import TOOLS
 from instruments.driver import Parameter
+from testbed.tools.described import text
 
 GROUPS: tuple[tuple[Promise, tuple[str, ...]], ...] = (
     (_("Set by a recipe"), ("recipe",)),
@@ -74,16 +74,14 @@ def _flat(schema: Mapping[str, Any], prefix: str) -> Iterator[RecipeRow]:
 
 
 def _row(path: str, described: Mapping[str, Any]) -> RecipeRow:
-    is_korean = (get_language() or "").startswith("ko")
-    title = described.get("title_ko" if is_korean else "title", path)
     choices = described.get("enum") or ([described["const"]] if "const" in described else [])
     return RecipeRow(
         path=path,
-        title=str(title),
+        title=text(described, "title", path),
         unit=str(described.get("unit", "")),
         low=described.get("minimum"),
         high=described.get("maximum"),
         choices=tuple(str(one) for one in choices),
         default=str(described.get("default", "")),
-        doc=str(described.get("description", "")),
+        doc=text(described, "description"),
     )
