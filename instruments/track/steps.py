@@ -20,7 +20,7 @@ from instruments.track.driver import Track
 OPERATIONS = {"coat": "COAT", "develop": "DEV"}
 _OPERATION = RecipeField("operation", Track.operation, "Operation", "작업", None, OPERATIONS)
 _COAT = (
-    RecipeField("resist", Track.resist, "Resist", "감광제"),
+    RecipeField("resist", Track.resist, "Resist", "감광액"),
     RecipeField("spin_rpm", Track.spin, "Spin speed", "회전수", 1500.0),
     RecipeField(
         "thickness_nm", Track.thickness, "Thickness at 1500 rpm", "1500 rpm 기준 두께", 90.0
