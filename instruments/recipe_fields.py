@@ -10,13 +10,14 @@ from typing import Any
 from instruments.driver import Choice, Entry, Setting, Text
 from instruments.errors import LimitExceeded
 from instruments.jobs import RecipeProblem
+from instruments.words import Word
 
 
 @dataclass(frozen=True)
 class RecipeField:
     """One field: its dotted path, the driver's row, its names, and what fills a gap.
 
-    `words` translates the recipe's words into the tool's. A field without `default` is required.
+    `words` are the recipe's own, each with the tool's. A field without `default` is required.
     """
 
     path: str
@@ -24,11 +25,12 @@ class RecipeField:
     en: str
     ko: str
     default: object = None
-    words: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, Word] = field(default_factory=dict)
 
     def wire_value(self, value: object) -> object:
         """The value as the driver takes it."""
-        return self.words.get(value, value) if isinstance(value, str) else value
+        known = self.words.get(value) if isinstance(value, str) else None
+        return value if known is None else known.wire
 
     def problem(self, value: object) -> RecipeProblem | None:
         """What is wrong with `value`, if anything."""
@@ -92,11 +94,18 @@ class RecipeField:
         return {"const": word, **self._described()}
 
     def _described(self) -> dict[str, Any]:
+        """What people call the field and its words, and what it is, in both languages."""
+        named = {
+            word: {"title": one.en, "title_ko": one.ko}
+            for word, one in self.words.items()
+            if one.en
+        }
         return {
             "title": self.en,
             "title_ko": self.ko,
             "description": self.entry.doc,
             "description_ko": self.entry.ko,
+            **({"words": named} if named else {}),
         }
 
 

@@ -24,10 +24,18 @@ from instruments.scanner.driver import (
     Scanner,
 )
 from instruments.trace_reading import traces_of
+from instruments.words import Word
 
 FIELD_W_MM, FIELD_H_MM, FULL_RADIUS_MM = 26.0, 33.0, 147.0
-MODES = {"annular": "ANN", "dipole": "DIP", "conventional": "CONV"}
-KINDS = {"fem": "FEM", "uniform": "UNI"}
+MODES = {
+    "annular": Word("ANN", "Annular", "환형"),
+    "dipole": Word("DIP", "Dipole", "다이폴"),
+    "conventional": Word("CONV", "Conventional", "일반"),
+}
+KINDS = {
+    "fem": Word("FEM", "Focus–exposure matrix", "초점–노광량 매트릭스"),
+    "uniform": Word("UNI", "Uniform exposure", "균일 노광"),
+}
 CHANNELS = (
     ("dose", "DOSE", "mJ/cm²"),
     ("focus_error", "FOC", "nm"),

@@ -16,8 +16,12 @@ from instruments.jobs import Done, ReadingValue, StepOrder
 from instruments.recipe_fields import RecipeField, fields_schema
 from instruments.trace_reading import traces_of
 from instruments.track.driver import Track
+from instruments.words import Word
 
-OPERATIONS = {"coat": "COAT", "develop": "DEV"}
+OPERATIONS = {
+    "coat": Word("COAT", "Coat", "도포"),
+    "develop": Word("DEV", "Develop", "현상"),
+}
 _OPERATION = RecipeField("operation", Track.operation, "Operation", "작업", None, OPERATIONS)
 _COAT = (
     RecipeField("resist", Track.resist, "Resist", "감광액"),

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from instruments.recipe_fields import value_at
 from testbed.process.vary import VARY
-from testbed.tools.described import text
+from testbed.tools.described import name_of, text
 
 
 class Row(NamedTuple):
@@ -39,6 +39,14 @@ def way_of(body: Mapping[str, Any], ways: Mapping[str, Way]) -> str:
         if all(value_at(body, path) == word for path, word in _words(way)):
             return name
     return next(iter(ways))
+
+
+def title_of(way: Way) -> str:
+    """What people call this kind of recipe; "" where a tool knows one kind only."""
+    told = (
+        name_of(row.described, row.described["const"]) for row in way if "const" in row.described
+    )
+    return " · ".join(told)
 
 
 class Named(NamedTuple):
@@ -111,6 +119,12 @@ def _name(way: Way) -> str:
     return "-".join(str(word) for _path, word in _words(way))
 
 
+def _option(described: Mapping[str, Any], raw: str) -> tuple[str, str]:
+    """A word of a choice; its name comes first, the word itself is what a recipe holds."""
+    name = name_of(described, raw)
+    return raw, raw if name == raw else f"{name} ({raw})"
+
+
 def _field(row: Row, initial: object) -> forms.Field:
     described = row.described
     common: dict[str, Any] = {
@@ -119,7 +133,9 @@ def _field(row: Row, initial: object) -> forms.Field:
         "initial": initial,
     }
     if "enum" in described:
-        return forms.ChoiceField(choices=[(one, one) for one in described["enum"]], **common)
+        return forms.ChoiceField(
+            choices=[_option(described, one) for one in described["enum"]], **common
+        )
     if described["type"] == "string":
         letters = _("1 to 40 capital letters, digits or . _ -")
         return forms.RegexField(described["pattern"], help_text=letters, **common)

@@ -20,7 +20,7 @@ from testbed.people.permissions import demand, may
 from testbed.people.visitor import person
 from testbed.process import versions
 from testbed.process.models import Recipe, RecipeVersion, Route
-from testbed.process.recipe_form import SettingsForm, way_of, ways_of
+from testbed.process.recipe_form import SettingsForm, Way, title_of, way_of, ways_of
 from testbed.process.vary import VARY
 from testbed.refusals import Refusal
 from testbed.tools.kinds import kind_choices
@@ -98,19 +98,27 @@ def recipe(request: HttpRequest, code: str) -> HttpResponse:
     )
     me = person(request)
     is_own = me.is_staff_member or found.company_id == me.company_id
+    plan = PLANS.get(found.tool_kind)
+    ways = ways_of(plan.program.schema() if plan else {})
     return render(
         request,
         "process/recipe.html",
         {
             "recipe": found,
             "versions": [
-                (version, json.dumps(version.body, indent=2, ensure_ascii=False))
+                _shown(version, ways)
                 for version in found.versions.select_related("written_by", "approved_by")
             ],
             "may_write": is_own and found.tool_kind in PLANS and may(request.user, "write_recipe"),
             "may_approve": may(request.user, "approve_recipe"),
         },
     )
+
+
+def _shown(version: RecipeVersion, ways: dict[str, Way]) -> tuple[RecipeVersion, str, str, str]:
+    """The version, its body as text, its kind of recipe and what people call that."""
+    way = way_of(version.body, ways)
+    return version, json.dumps(version.body, indent=2, ensure_ascii=False), way, title_of(ways[way])
 
 
 @require_http_methods(["GET", "POST"])
@@ -154,7 +162,8 @@ def new_version(request: HttpRequest, code: str) -> HttpResponse:
         "process/new_version.html",
         {
             "form": settings, "text": text, "recipe": found, "way": way, "is_json": is_json,
-            "ways": list(ways) if len(ways) > 1 else [], "vary": old.get(VARY),
+            "ways": [(name, title_of(one)) for name, one in ways.items() if name],
+            "vary": old.get(VARY),
             "schema": json.dumps(schema, indent=2, ensure_ascii=False),
         },
         status=422 if settings.errors or text.errors else 200,

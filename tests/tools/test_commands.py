@@ -50,9 +50,26 @@ def test_every_field_is_described_in_the_readers_language(kind: str) -> None:
 
 def test_a_recipe_of_two_kinds_shows_each_field_once_with_both_words() -> None:
     rows = {row.path: row for row in commands.recipe_rows("scanner")}
-    assert rows["layout.kind"].choices == ("fem", "uniform")
+    assert [raw for raw, _name in rows["layout.kind"].words] == ["fem", "uniform"]
     assert (rows["layout.dose"].low, rows["layout.dose"].high) == (5, 100)
     assert rows["na"].default == "1.35"
+
+
+def test_a_word_stands_beside_its_name_in_the_readers_language(
+    alice: User, scanner: Tool, sign_in: Callable[[User], Client]
+) -> None:
+    client, address = sign_in(alice), reverse("tool_commands", args=[scanner.code])
+    for language, name, layout in (
+        ("ko", "초점–노광량 매트릭스", "노광 배치"), ("en", "Focus–exposure matrix", "Layout"),
+    ):  # fmt: skip
+        page = client.get(address, headers={"accept-language": language}).content.decode()
+        assert f"{name} <code>fem</code>" in page
+        assert f">{layout}</th><td><code>layout.kind</code>" in page
+    Tool.objects.filter(pk=scanner.pk).update(kind="film")
+    page = client.get(address, headers={"accept-language": "ko"}).content.decode()
+    # A number is its own name.
+    assert "<code>25</code><br><code>49</code>" in page
+    assert "감광막 <code>resist</code>" in page
 
 
 def test_a_kind_without_a_driver_has_nothing_to_show() -> None:
