@@ -276,5 +276,5 @@ def _pause(remaining_s: float) -> float:
 
 def _as_interlock(refusal: Rejected) -> Exception:
     if refusal.code in INTERLOCKS:
-        return Interlock(refusal.text)
+        return Interlock(f"{refusal.code}, {refusal.text}")
     return refusal

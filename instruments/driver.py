@@ -1,8 +1,8 @@
 """The declared table a driver is made of.
 
-A driver lists its commands as descriptors. Forms, documentation, limits, the JSON schema of a
-recipe and the tests over every driver come from that one table, and a type checker sees the
-types. What must happen in a sequence is an ordinary method.
+A driver lists its commands as descriptors, each described in English and Korean. Forms,
+documentation, limits, the JSON schema of a recipe and the tests over every driver come from that
+one table, and a type checker sees the types. What must happen in a sequence is an ordinary method.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, overload
+from typing import ClassVar, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ class Parameter:
     high: float | None
     kind: Kind
     doc: str
+    doc_ko: str
     type: str
     choices: tuple[str, ...] = ()
 
@@ -100,15 +101,16 @@ class Identity:
 
 
 class Entry:
-    """Common part of every descriptor."""
+    """Common part of every descriptor; `doc` and `ko` say what it is, in English and Korean."""
 
     kind: Kind = "reading"
     type_name = "number"
 
-    def __init__(self, head: str, *, unit: str = "", doc: str) -> None:
+    def __init__(self, head: str, *, unit: str = "", doc: str, ko: str) -> None:
         self.head = head
         self.unit = unit
         self.doc = doc
+        self.ko = ko
         self.name = ""
         self.low: float | None = None
         self.high: float | None = None
@@ -121,7 +123,7 @@ class Entry:
     def parameter(self) -> Parameter:
         """This entry as a row of the table."""
         return Parameter(
-            self.name, self.head, self.unit, self.low, self.high, self.kind, self.doc,
+            self.name, self.head, self.unit, self.low, self.high, self.kind, self.doc, self.ko,
             self.type_name, self.choices,
         )  # fmt: skip
 
@@ -153,12 +155,13 @@ class Setting(Entry):
         low: float,
         high: float,
         doc: str,
+        ko: str,
         kind: Kind = SETTING,
         verify: float | None = None,
         ramp: Ramp | None = None,
         whole: bool = False,
     ) -> None:
-        super().__init__(head, unit=unit, doc=doc)
+        super().__init__(head, unit=unit, doc=doc, ko=ko)
         self.low, self.high, self.kind = low, high, kind
         self.verify, self.ramp, self.whole = verify, ramp, whole
         self.type_name = "integer" if whole else "number"
@@ -224,9 +227,9 @@ class Choice(Entry):
     type_name = "choice"
 
     def __init__(
-        self, head: str, choices: tuple[str, ...], *, doc: str, kind: Kind = SETTING
+        self, head: str, choices: tuple[str, ...], *, doc: str, ko: str, kind: Kind = SETTING
     ) -> None:
-        super().__init__(head, doc=doc)
+        super().__init__(head, doc=doc, ko=ko)
         self.choices, self.kind = choices, kind
 
     @overload
@@ -262,8 +265,8 @@ class Text(Entry):
 
     type_name = "text"
 
-    def __init__(self, head: str, *, pattern: str, doc: str, kind: Kind = SETTING) -> None:
-        super().__init__(head, doc=doc)
+    def __init__(self, head: str, *, pattern: str, doc: str, ko: str, kind: Kind = SETTING) -> None:
+        super().__init__(head, doc=doc, ko=ko)
         self.pattern, self.kind = re.compile(pattern), kind
 
     @overload
@@ -300,8 +303,8 @@ class Trace(Entry):
     kind: Kind = "trace"
     type_name = "float32[]"
 
-    def __init__(self, head: str, channel: str, *, unit: str, doc: str) -> None:
-        super().__init__(head, unit=unit, doc=doc)
+    def __init__(self, head: str, channel: str, *, unit: str, doc: str, ko: str) -> None:
+        super().__init__(head, unit=unit, doc=doc, ko=ko)
         self.channel = channel
 
     @overload
@@ -337,12 +340,32 @@ class ScpiTool:
 
     identity: ClassVar[Identity] = Identity(r"[^,]+,")
 
-    safe_action = Action("SAFE", doc="Bring the tool to its safe state; harmless to repeat.")
-    abort_action = Action("JOB:ABOR", doc="End the running job at once; harmless when idle.")
-    undock = Action("CARR:UND", doc="Release the carrier from the load port.")
-    starts = Reading("COUN:STAR?", doc="Jobs started since the tool was installed.")
-    wafers = Reading("COUN:WAF?", doc="Wafers processed since the tool was installed.")
-    safes = Reading("COUN:SAFE?", doc="Times the tool was brought to its safe state.")
+    safe_action = Action(
+        "SAFE",
+        doc="Bring the tool to its safe state; harmless to repeat.",
+        ko="장비를 안전 상태로 보냄. 되풀이해도 무해함.",
+    )  # fmt: skip
+    abort_action = Action(
+        "JOB:ABOR",
+        doc="End the running job at once; harmless when idle.",
+        ko="진행 중인 작업을 바로 끝냄. 작업이 없을 때도 무해함.",
+    )  # fmt: skip
+    undock = Action(
+        "CARR:UND",
+        doc="Release the carrier from the load port.", ko="로드 포트에서 캐리어를 놓아줌.",
+    )  # fmt: skip
+    starts = Reading(
+        "COUN:STAR?",
+        doc="Jobs started since the tool was installed.", ko="설치 이후 시작한 작업 수.",
+    )  # fmt: skip
+    wafers = Reading(
+        "COUN:WAF?",
+        doc="Wafers processed since the tool was installed.", ko="설치 이후 처리한 웨이퍼 수.",
+    )  # fmt: skip
+    safes = Reading(
+        "COUN:SAFE?",
+        doc="Times the tool was brought to its safe state.", ko="설치 이후 안전 상태로 간 횟수.",
+    )  # fmt: skip
 
     def __init__(self, link: Link) -> None:
         self.link = link
@@ -369,17 +392,6 @@ class ScpiTool:
     def parameters(cls) -> tuple[Parameter, ...]:
         """The driver's table."""
         return tuple(entry.parameter() for entry in cls.entries())
-
-    @classmethod
-    def recipe_schema(cls) -> dict[str, Any]:
-        """JSON Schema (2020-12) of the settings a recipe may carry, one property each."""
-        rows = [row for row in cls.parameters() if row.kind == RECIPE]
-        return {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {row.name: _schema(row) for row in rows},
-            "required": [row.name for row in rows],
-        }
 
     # ------------------------------------------------------------------ what every tool does
     def connect(self) -> Identification:
@@ -507,20 +519,6 @@ class ScpiTool:
             self.link.distrust()
             raise Garbled(f"{text!r} is not a finite number")
         return value
-
-
-def _schema(row: Parameter) -> dict[str, Any]:
-    if row.type == "choice":
-        return {"type": "string", "enum": list(row.choices), "description": row.doc}
-    if row.type == "text":
-        return {"type": "string", "minLength": 1, "maxLength": 40, "description": row.doc}
-    return {
-        "type": row.type,
-        "minimum": row.low,
-        "maximum": row.high,
-        "unit": row.unit,
-        "description": row.doc,
-    }
 
 
 def checked_name(name: str) -> str:

@@ -10,13 +10,14 @@ from typing import Any
 from instruments.driver import Choice, Entry, Setting, Text
 from instruments.errors import LimitExceeded
 from instruments.jobs import RecipeProblem
+from instruments.words import Word
 
 
 @dataclass(frozen=True)
 class RecipeField:
     """One field: its dotted path, the driver's row, its names, and what fills a gap.
 
-    `words` translates the recipe's words into the tool's. A field without `default` is required.
+    `words` are the recipe's own, each with the tool's. A field without `default` is required.
     """
 
     path: str
@@ -24,11 +25,12 @@ class RecipeField:
     en: str
     ko: str
     default: object = None
-    words: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, Word] = field(default_factory=dict)
 
     def wire_value(self, value: object) -> object:
         """The value as the driver takes it."""
-        return self.words.get(value, value) if isinstance(value, str) else value
+        known = self.words.get(value) if isinstance(value, str) else None
+        return value if known is None else known.wire
 
     def problem(self, value: object) -> RecipeProblem | None:
         """What is wrong with `value`, if anything."""
@@ -74,9 +76,7 @@ class RecipeField:
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of this field."""
-        entry = self.entry
-        described: dict[str, Any] = {"title": self.en, "title_ko": self.ko}
-        described["description"] = entry.doc
+        entry, described = self.entry, self._described()
         if self.default is not None:
             described["default"] = self.default
         if self.words:
@@ -88,6 +88,25 @@ class RecipeField:
         kind = entry.type_name
         limits = {"minimum": entry.low, "maximum": entry.high, "unit": entry.unit}
         return {"type": kind, **limits, **described}
+
+    def only(self, word: str) -> dict[str, Any]:
+        """JSON Schema of this field in the kind of recipe that `word` tells from the others."""
+        return {"const": word, **self._described()}
+
+    def _described(self) -> dict[str, Any]:
+        """What people call the field and its words, and what it is, in both languages."""
+        named = {
+            word: {"title": one.en, "title_ko": one.ko}
+            for word, one in self.words.items()
+            if one.en
+        }
+        return {
+            "title": self.en,
+            "title_ko": self.ko,
+            "description": self.entry.doc,
+            "description_ko": self.entry.ko,
+            **({"words": named} if named else {}),
+        }
 
 
 def value_at(recipe: Mapping[str, Any], path: str) -> Any:

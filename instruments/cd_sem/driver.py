@@ -32,25 +32,30 @@ class CdSem(SiteTool):
 
     target = Setting(
         "MEAS:TARG", unit="nm", low=10, high=500, kind=RECIPE, verify=1e-3,
-        doc="Line width to expect.",
+        doc="Line width to expect.", ko="예상 선폭.",
     )  # fmt: skip
     landing_voltage = Setting(
         "SEM:LAND", unit="V", low=300, high=1600, kind=RECIPE, verify=0.1,
-        ramp=Ramp(step=200, every_s=0.0), doc="Landing voltage of the beam.",
+        ramp=Ramp(step=200, every_s=0.0),
+        doc="Landing voltage of the beam.", ko="전자빔의 착지 전압.",
     )  # fmt: skip
     dose = Setting(
         "SEM:DOSE", unit="pC", low=1, high=50, kind=RECIPE, verify=1e-3,
-        doc="Electron dose of one measurement.",
+        doc="Electron dose of one measurement.", ko="측정 한 번의 전자 조사량.",
     )  # fmt: skip
     fields = Choice(
-        "MEAS:FIEL", ("FULL", "CENT"), kind=RECIPE, doc="Every patterned field, or the centre."
-    )
+        "MEAS:FIEL", ("FULL", "CENT"), kind=RECIPE,
+        doc="Every patterned field, or the centre.", ko="패턴이 있는 모든 필드, 또는 중앙 필드.",
+    )  # fmt: skip
 
-    beam = Choice("BEAM:STAT", ("ON", "OFF"), kind="reading", doc="Electron beam.")
-    beam_current = Reading("BEAM:CURR?", unit="pA", doc="Beam current.")
-    pressure = Reading("CHAM:PRES?", unit="Pa", doc="Chamber pressure.")
+    beam = Choice("BEAM:STAT", ("ON", "OFF"), kind="reading", doc="Electron beam.", ko="전자빔.")
+    beam_current = Reading("BEAM:CURR?", unit="pA", doc="Beam current.", ko="빔 전류.")
+    pressure = Reading("CHAM:PRES?", unit="Pa", doc="Chamber pressure.", ko="챔버 압력.")
 
-    profile = Trace("TRAC:DATA?", "PROF", unit="a.u.", doc="Mean line profile of the centre site.")
+    profile = Trace(
+        "TRAC:DATA?", "PROF", unit="a.u.",
+        doc="Mean line profile of the centre site.", ko="중앙 지점의 평균 선 단면 신호.",
+    )  # fmt: skip
 
     def sites(self, handle: str) -> tuple[Site, ...]:
         """What the job `handle` measured, in the order of measurement."""

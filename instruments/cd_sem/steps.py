@@ -16,8 +16,12 @@ from instruments.jobs import Done, Quality, ReadingValue, SiteValue
 from instruments.recipe_fields import RecipeField
 from instruments.site_tool import SiteProgram, SiteTool
 from instruments.trace_reading import traces_of
+from instruments.words import Word
 
-FIELDS = {"full": "FULL", "centre": "CENT"}
+FIELDS = {
+    "full": Word("FULL", "Every field", "모든 필드"),
+    "centre": Word("CENT", "Centre field", "중앙 필드"),
+}
 PROFILE = (("profile", "PROF", "a.u."),)
 
 

@@ -9,10 +9,18 @@ from __future__ import annotations
 from typing import ClassVar
 
 from instruments.carrier_program import CarrierProgram
-from instruments.clean.driver import CHEMISTRIES, Clean
+from instruments.clean.driver import Clean
 from instruments.driver import ScpiTool
 from instruments.jobs import Done, ReadingValue, StepOrder
 from instruments.recipe_fields import RecipeField
+from instruments.words import Word
+
+CHEMISTRIES = {
+    "sc1": Word("SC1", "SC1 (ammonia and peroxide)", "SC1 (암모니아·과산화수소)"),
+    "spm": Word("SPM", "SPM (sulphuric acid and peroxide)", "SPM (황산·과산화수소)"),
+    "dhf": Word("DHF", "DHF (dilute hydrofluoric acid)", "DHF (희석 불산)"),
+    "rca": Word("RCA", "RCA (SC1 → DHF → SC2)", "RCA (SC1 → DHF → SC2)"),
+}
 
 
 class CleanProgram(CarrierProgram):
@@ -21,10 +29,7 @@ class CleanProgram(CarrierProgram):
     process_kind: ClassVar[str] = "clean"
     process_title: ClassVar[str] = "Clean"
     recipe: ClassVar[tuple[RecipeField, ...]] = (
-        RecipeField(
-            "chemistry", Clean.chemistry, "Chemistry", "세정액", None,
-            {word.lower(): word for word in CHEMISTRIES},
-        ),
+        RecipeField("chemistry", Clean.chemistry, "Chemistry", "세정액", None, CHEMISTRIES),
         RecipeField("time_s", Clean.time, "Time in the chemistry", "세정 시간", 300.0),
         RecipeField("bath_c", Clean.bath_temperature, "Bath temperature", "세정액 온도", 65.0),
         RecipeField("megasonic_w", Clean.megasonic, "Megasonic power", "메가소닉 출력", 600.0),

@@ -13,6 +13,7 @@ from instruments.cmp.driver import Cmp
 from instruments.driver import ScpiTool
 from instruments.jobs import Done, ReadingValue, StepOrder
 from instruments.recipe_fields import RecipeField
+from instruments.words import ON_OFF
 
 
 class CmpProgram(CarrierProgram):
@@ -27,8 +28,7 @@ class CmpProgram(CarrierProgram):
         RecipeField("head_rpm", Cmp.head_speed, "Head speed", "헤드 회전수", 87.0),
         RecipeField("slurry_ml_min", Cmp.slurry, "Slurry flow", "슬러리 유량", 200.0),
         RecipeField(
-            "conditioning", Cmp.conditioning, "Conditioning", "패드 컨디셔닝", "on",
-            {"on": "ON", "off": "OFF"},
+            "conditioning", Cmp.conditioning, "Conditioning", "패드 컨디셔닝", "on", ON_OFF
         ),
     )  # fmt: skip
 

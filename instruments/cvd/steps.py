@@ -9,10 +9,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 from instruments.carrier_program import CarrierProgram
-from instruments.cvd.driver import FILMS, Cvd
+from instruments.cvd.driver import Cvd
 from instruments.driver import ScpiTool
 from instruments.jobs import Done, ReadingValue, StepOrder
 from instruments.recipe_fields import RecipeField
+from instruments.words import FILMS
+
+LAID = {word: FILMS[word] for word in ("oxide", "nitride", "poly")}
 
 
 class CvdProgram(CarrierProgram):
@@ -21,9 +24,7 @@ class CvdProgram(CarrierProgram):
     process_kind: ClassVar[str] = "deposit"
     process_title: ClassVar[str] = "Deposit on"
     recipe: ClassVar[tuple[RecipeField, ...]] = (
-        RecipeField(
-            "film", Cvd.film, "Film", "증착할 막", None, {word.lower(): word for word in FILMS}
-        ),
+        RecipeField("film", Cvd.film, "Film", "증착할 막", None, LAID),
         RecipeField("time_s", Cvd.time, "Deposition time", "증착 시간"),
         RecipeField("temperature_c", Cvd.temperature, "Temperature", "온도", 400.0),
         RecipeField("pressure_torr", Cvd.pressure, "Pressure", "압력", 3.0),

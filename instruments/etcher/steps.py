@@ -10,9 +10,10 @@ from typing import ClassVar
 
 from instruments.carrier_program import CarrierProgram
 from instruments.driver import ScpiTool
-from instruments.etcher.driver import FILMS, Etcher
+from instruments.etcher.driver import Etcher
 from instruments.jobs import Done, ReadingValue, StepOrder
 from instruments.recipe_fields import RecipeField
+from instruments.words import FILMS
 
 
 class EtcherProgram(CarrierProgram):
@@ -21,9 +22,7 @@ class EtcherProgram(CarrierProgram):
     process_kind: ClassVar[str] = "etch"
     process_title: ClassVar[str] = "Etch"
     recipe: ClassVar[tuple[RecipeField, ...]] = (
-        RecipeField(
-            "film", Etcher.film, "Film", "식각할 막", None, {word.lower(): word for word in FILMS}
-        ),
+        RecipeField("film", Etcher.film, "Film", "식각할 막", None, FILMS),
         RecipeField("stabilise_s", Etcher.stabilise, "Stabilise", "안정화 시간", 15.0),
         RecipeField("breakthrough_s", Etcher.breakthrough, "Breakthrough", "돌파 시간", 5.0),
         RecipeField("main_longest_s", Etcher.main_longest, "Longest main etch", "주 식각 최장 시간",

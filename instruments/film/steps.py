@@ -17,9 +17,13 @@ from instruments.jobs import Done, Quality, ReadingValue, SiteValue
 from instruments.recipe_fields import RecipeField
 from instruments.site_tool import SiteProgram, SiteTool
 from instruments.trace_reading import traces_of
+from instruments.words import Word
 
-LAYERS = {"top": "TOP", "resist": "RES"}
-SITES = {"1": "S1", "9": "S9", "25": "S25", "49": "S49"}
+LAYERS = {
+    "top": Word("TOP", "Top film", "맨 위 막"),
+    "resist": Word("RES", "Resist", "감광막"),
+}
+SITES = {"1": Word("S1"), "9": Word("S9"), "25": Word("S25"), "49": Word("S49")}
 GOOD_FIT = 0.90
 SPECTRUM = (("spectrum", "SPEC", "%"),)
 FIRST_NM = 400.0

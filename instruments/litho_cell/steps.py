@@ -25,7 +25,7 @@ PARTS: dict[str, tuple[str, Program]] = {
     "expose": (SCANNER, scanner_steps.PROGRAM),
     "develop": (TRACK, track_steps.PROGRAM),
 }
-NAMES_KO = {"coat": "도포", "expose": "노광", "develop": "현상"}
+NAMES = {"coat": ("Coat", "도포"), "expose": ("Expose", "노광"), "develop": ("Develop", "현상")}
 
 
 class LithoCellProgram:
@@ -57,9 +57,9 @@ class LithoCellProgram:
             "type": "object",
             "additionalProperties": False,
             "properties": {
-                "coat": _without_operation(coat),
-                "expose": expose,
-                "develop": _without_operation(develop),
+                "coat": _titled("coat", _without_operation(coat)),
+                "expose": _titled("expose", expose),
+                "develop": _titled("develop", _without_operation(develop)),
             },
             "required": list(PARTS),
         }
@@ -115,7 +115,7 @@ def _own(name: str, part: Mapping[str, Any]) -> dict[str, Any]:
 
 def _part_problems(name: str, part: object) -> list[RecipeProblem]:
     if not isinstance(part, Mapping):
-        ko = NAMES_KO[name]
+        _en, ko = NAMES[name]
         return [RecipeProblem(name, f"The part {name} is missing.", f"{ko} 항목이 없습니다.")]
     if "operation" in part:
         return [
@@ -137,6 +137,11 @@ def _without_operation(schema: dict[str, Any]) -> dict[str, Any]:
     properties = {key: one for key, one in schema["properties"].items() if key != "operation"}
     required = [key for key in schema["required"] if key != "operation"]
     return {**schema, "properties": properties, "required": required}
+
+
+def _titled(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    en, ko = NAMES[name]
+    return {"title": en, "title_ko": ko, **schema}
 
 
 def _planned(

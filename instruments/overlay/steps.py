@@ -17,10 +17,18 @@ from instruments.overlay.driver import Overlay
 from instruments.overlay.fit import NAMES, fitted
 from instruments.recipe_fields import RecipeField
 from instruments.site_tool import SiteProgram, SiteTool
+from instruments.words import ON_OFF, Word
 
-FIELDS = {"full": "FULL", "half": "HALF", "centre": "CENT"}
-MARKS = {"one": "ONE", "four": "FOUR", "nine": "NINE"}
-SWITCH = {"on": "ON", "off": "OFF"}
+FIELDS = {
+    "full": Word("FULL", "Every field", "모든 필드"),
+    "half": Word("HALF", "Every other field", "하나 건너 한 필드"),
+    "centre": Word("CENT", "Centre field", "중앙 필드"),
+}
+MARKS = {
+    "one": Word("ONE", "1 mark", "1개"),
+    "four": Word("FOUR", "4 marks", "4개"),
+    "nine": Word("NINE", "9 marks", "9개"),
+}
 LEAST_CONTRAST = 0.3
 
 
@@ -30,7 +38,7 @@ class OverlayProgram(SiteProgram):
     recipe: ClassVar[tuple[RecipeField, ...]] = (
         RecipeField("fields", Overlay.fields, "Fields", "측정 필드", "full", FIELDS),
         RecipeField("marks", Overlay.marks, "Marks in a field", "필드당 마크 수", "four", MARKS),
-        RecipeField("tis_correction", Overlay.tis, "TIS correction", "TIS 보정", "on", SWITCH),
+        RecipeField("tis_correction", Overlay.tis, "TIS correction", "TIS 보정", "on", ON_OFF),
         RecipeField("wavelength_nm", Overlay.wavelength, "Wavelength", "측정 파장", 550.0),
     )
 

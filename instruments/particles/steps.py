@@ -15,9 +15,16 @@ from instruments.jobs import Done, ReadingValue, SiteValue
 from instruments.particles.driver import Particles
 from instruments.recipe_fields import RecipeField
 from instruments.site_tool import SiteProgram, SiteTool
+from instruments.words import Word
 
-SENSITIVITY = {"high": "HIGH", "standard": "STD"}
-REFERENCE = {"nothing": "NONE", "last_scan": "LAST"}
+SENSITIVITY = {
+    "high": Word("HIGH", "High", "고감도"),
+    "standard": Word("STD", "Standard", "표준"),
+}
+REFERENCE = {
+    "nothing": Word("NONE", "Nothing", "비교 안 함"),
+    "last_scan": Word("LAST", "This tool's last scan", "이 장비의 지난번 스캔"),
+}
 BINS_NM = (30, 60, 100, 200, 500, 1000)
 """Lower ends of the size classes; the last has no upper end."""
 

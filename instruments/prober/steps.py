@@ -17,9 +17,17 @@ from instruments.prober.driver import Prober
 from instruments.recipe_fields import RecipeField
 from instruments.site_tool import SiteProgram, SiteTool
 from instruments.trace_reading import traces_of
+from instruments.words import Word
 
-DEVICES = {"diode": "DIOD", "resistor": "RES"}
-DIES = {"full": "FULL", "half": "HALF", "centre": "CENT"}
+DEVICES = {
+    "diode": Word("DIOD", "Diode", "다이오드"),
+    "resistor": Word("RES", "Line resistor", "배선 저항"),
+}
+DIES = {
+    "full": Word("FULL", "Every die", "모든 다이"),
+    "half": Word("HALF", "Every other die", "하나 건너 한 다이"),
+    "centre": Word("CENT", "Centre die", "중앙 다이"),
+}
 LARGEST_STEP_V = 2.0
 CHANNELS = (("iv_voltage", "VOLT", "V"), ("iv_current", "CURR", "A"))
 

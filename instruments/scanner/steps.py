@@ -24,23 +24,32 @@ from instruments.scanner.driver import (
     Scanner,
 )
 from instruments.trace_reading import traces_of
+from instruments.words import Word
 
 FIELD_W_MM, FIELD_H_MM, FULL_RADIUS_MM = 26.0, 33.0, 147.0
-MODES = {"annular": "ANN", "dipole": "DIP", "conventional": "CONV"}
-KINDS = {"fem": "FEM", "uniform": "UNI"}
+MODES = {
+    "annular": Word("ANN", "Annular", "환형"),
+    "dipole": Word("DIP", "Dipole", "다이폴"),
+    "conventional": Word("CONV", "Conventional", "일반"),
+}
+KINDS = {
+    "fem": Word("FEM", "Focus–exposure matrix", "초점–노광량 매트릭스"),
+    "uniform": Word("UNI", "Uniform exposure", "균일 노광"),
+}
 CHANNELS = (
     ("dose", "DOSE", "mJ/cm²"),
     ("focus_error", "FOC", "nm"),
     ("stage_x", "STX", "nm"),
     ("stage_y", "STY", "nm"),
 )
+_KIND = RecipeField("layout.kind", Scanner.layout, "Layout", "노광 배치", None, KINDS)
 _OPTICS = (
     RecipeField("reticle", Scanner.reticle, "Reticle", "레티클"),
     RecipeField("na", Scanner.na, "NA", "개구수(NA)", 1.35),
     RecipeField("sigma_out", Scanner.sigma_out, "Outer sigma", "외측 시그마", 0.90),
     RecipeField("sigma_in", Scanner.sigma_in, "Inner sigma", "내측 시그마", 0.70),
     RecipeField("mode", Scanner.mode, "Illumination mode", "조명 모드", "annular", MODES),
-    RecipeField("layout.kind", Scanner.layout, "Layout", "노광 배치", None, KINDS),
+    _KIND,
 )
 _FEM = (
     RecipeField("layout.dose_start", Scanner.dose_start, "First dose", "시작 노광량"),
@@ -74,7 +83,7 @@ class ScannerProgram(CarrierProgram):
         choices = []
         for kind, fields in kinds.items():
             layout = fields_schema(fields)["properties"]["layout"]
-            layout["properties"]["kind"] = {"const": kind}
+            layout["properties"]["kind"] = _KIND.only(kind)
             choices.append(layout)
         whole["properties"]["layout"] = {"oneOf": choices}
         return whole

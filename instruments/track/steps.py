@@ -16,11 +16,15 @@ from instruments.jobs import Done, ReadingValue, StepOrder
 from instruments.recipe_fields import RecipeField, fields_schema
 from instruments.trace_reading import traces_of
 from instruments.track.driver import Track
+from instruments.words import Word
 
-OPERATIONS = {"coat": "COAT", "develop": "DEV"}
+OPERATIONS = {
+    "coat": Word("COAT", "Coat", "도포"),
+    "develop": Word("DEV", "Develop", "현상"),
+}
 _OPERATION = RecipeField("operation", Track.operation, "Operation", "작업", None, OPERATIONS)
 _COAT = (
-    RecipeField("resist", Track.resist, "Resist", "감광제"),
+    RecipeField("resist", Track.resist, "Resist", "감광액"),
     RecipeField("spin_rpm", Track.spin, "Spin speed", "회전수", 1500.0),
     RecipeField(
         "thickness_nm", Track.thickness, "Thickness at 1500 rpm", "1500 rpm 기준 두께", 90.0
@@ -55,7 +59,7 @@ class TrackProgram(CarrierProgram):
         kinds = []
         for word, fields in (("coat", _COAT), ("develop", _DEVELOP)):
             kind = fields_schema((_OPERATION, *fields))
-            kind["properties"]["operation"] = {"const": word}
+            kind["properties"]["operation"] = _OPERATION.only(word)
             kinds.append(kind)
         return {"$schema": "https://json-schema.org/draft/2020-12/schema", "oneOf": kinds}
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from django import forms
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from instruments.recipe_fields import value_at
+from testbed.tools.described import name_of, text
 
 
 class Row(NamedTuple):
@@ -40,6 +40,14 @@ def way_of(body: Mapping[str, Any], ways: Mapping[str, Way]) -> str:
     return next(iter(ways))
 
 
+def title_of(way: Way) -> str:
+    """What people call this kind of recipe; "" where a tool knows one kind only."""
+    told = (
+        name_of(row.described, row.described["const"]) for row in way if "const" in row.described
+    )
+    return " · ".join(told)
+
+
 class Named(NamedTuple):
     """A recipe's field in the reader's language, its unit ("" for none), what it has."""
 
@@ -55,7 +63,7 @@ def named(schema: Mapping[str, Any], body: Mapping[str, Any], path: str) -> Name
     described = rows.get(path, {})
     own = value_at(body, path)
     value = described.get("default") if own is None else own
-    return Named(_label(path, described), described.get("unit", ""), value)
+    return Named(text(described, "title", path), described.get("unit", ""), value)
 
 
 class SettingsForm(forms.Form):
@@ -110,20 +118,23 @@ def _name(way: Way) -> str:
     return "-".join(str(word) for _path, word in _words(way))
 
 
-def _label(path: str, described: Mapping[str, Any]) -> str:
-    label: str = described.get("title_ko" if get_language() == "ko" else "title", path)
-    return label
+def _option(described: Mapping[str, Any], raw: str) -> tuple[str, str]:
+    """A word of a choice; its name comes first, the word itself is what a recipe holds."""
+    name = name_of(described, raw)
+    return raw, raw if name == raw else f"{name} ({raw})"
 
 
 def _field(row: Row, initial: object) -> forms.Field:
     described = row.described
     common: dict[str, Any] = {
-        "label": _label(row.path, described),
+        "label": text(described, "title", row.path),
         "required": row.is_required,
         "initial": initial,
     }
     if "enum" in described:
-        return forms.ChoiceField(choices=[(one, one) for one in described["enum"]], **common)
+        return forms.ChoiceField(
+            choices=[_option(described, one) for one in described["enum"]], **common
+        )
     if described["type"] == "string":
         letters = _("1 to 40 capital letters, digits or . _ -")
         return forms.RegexField(described["pattern"], help_text=letters, **common)

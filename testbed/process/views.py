@@ -20,10 +20,10 @@ from testbed.people.permissions import demand, may
 from testbed.people.visitor import person
 from testbed.process import versions
 from testbed.process.models import Recipe, RecipeVersion, Route
-from testbed.process.recipe_form import way_of, ways_of
+from testbed.process.recipe_form import Way, title_of, way_of, ways_of
 from testbed.process.vary import settings_of
 from testbed.process.vary_form import LOW, BodyForm
-from testbed.process.vary_words import named_ranges
+from testbed.process.vary_words import NamedRange, named_ranges
 from testbed.refusals import Refusal
 from testbed.tools.kinds import kind_choices
 
@@ -100,19 +100,30 @@ def recipe(request: HttpRequest, code: str) -> HttpResponse:
     )
     me, kind = person(request), found.tool_kind
     is_own = me.is_staff_member or found.company_id == me.company_id
+    plan = PLANS.get(kind)
+    ways = ways_of(plan.program.schema() if plan else {})
     return render(
         request,
         "process/recipe.html",
         {
             "recipe": found,
             "versions": [
-                (version, _as_json(settings_of(version.body)), named_ranges(kind, version.body))
+                _shown(version, kind, ways)
                 for version in found.versions.select_related("written_by", "approved_by")
             ],
             "may_write": is_own and kind in PLANS and may(request.user, "write_recipe"),
             "may_approve": may(request.user, "approve_recipe"),
         },
     )
+
+
+def _shown(
+    version: RecipeVersion, kind: str, ways: dict[str, Way]
+) -> tuple[RecipeVersion, str, list[NamedRange], str, str]:
+    """The version, its settings as text, its ranges, its kind of recipe and what that is called."""
+    way = way_of(version.body, ways)
+    text = _as_json(settings_of(version.body))
+    return version, text, named_ranges(kind, version.body), way, title_of(ways[way])
 
 
 def _as_json(what: object) -> str:
@@ -160,7 +171,7 @@ def new_version(request: HttpRequest, code: str) -> HttpResponse:
         "process/new_version.html",
         {
             "form": settings, "text": text, "recipe": found, "way": way, "is_json": is_json,
-            "ways": list(ways) if len(ways) > 1 else [],
+            "ways": [(name, title_of(one)) for name, one in ways.items() if name],
             "schema": _as_json(schema),
         },
         status=422 if settings.errors or text.errors else 200,

@@ -195,7 +195,7 @@ class _Turn:
             moves.intend(self.held, self.run, step)
         elif step.after_unknown == "repeat" and (self.held.taken_over or was == StepState.UNKNOWN):
             # The measurement before was lost or ended: the next one needs a token of its own.
-            lost = Undecided("worker_lost", "the outcome before is unknown")
+            lost = Undecided("worker_lost", "worker_lost: the outcome before is unknown")
             moves.try_again(self.held, self.run, step, lost, fresh=True)
             was = StepState.PENDING
         trial = self._trial(step)
@@ -291,7 +291,8 @@ class _Turn:
             text = f"{outcome.code}: {outcome.message}"
             raise Undecided(why, text, is_known=True, says="failed", message=text)
         else:
-            raise Undecided("outcome_unknown", "the tool knows nothing of it", says="not_started")
+            text = "forgotten: the tool knows nothing of it"
+            raise Undecided("outcome_unknown", text, says="not_started")
 
     # -- the ways out --------------------------------------------------------------------------
     def _hold(self, trouble: Undecided) -> None:

@@ -12,10 +12,11 @@ from rest_framework.response import Response
 
 from testbed.material.models import SLOTS
 from testbed.runs import control, log
+from testbed.runs.causes import cause_of
 from testbed.runs.choices import choices
 from testbed.runs.models import Run, RunEvent, RunWafer, Step, WireLog
 from testbed.runs.progress import progress_of
-from testbed.runs.states import RunState
+from testbed.runs.states import RunState, StepState
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -24,16 +25,34 @@ if TYPE_CHECKING:
 BIGGEST = 2**31 - 1
 STEP_FIELDS = (
     "seq", "tool", "kind", "title", "slot", "state", "is_process", "progress", "message",
-    "attempts", "intent_at", "ended_at",
+    "attempts", "intent_at", "ended_at", "cause",
 )  # fmt: skip
+
+
+class CauseSerializer(serializers.Serializer[Any]):
+    """In the reader's language; the technical words stand beside it as they are."""
+
+    happened = serializers.CharField()
+    next_step = serializers.CharField()
+
+
+def caused(error: str) -> dict[str, Any] | None:
+    cause = cause_of(error)
+    return None if cause is None else dict(CauseSerializer(cause._asdict()).data)
 
 
 class StepSerializer(serializers.ModelSerializer[Step]):
     tool = serializers.CharField(source="tool.code")
+    cause = serializers.SerializerMethodField(help_text="why it failed, or why nobody knows")
 
     class Meta:
         model = Step
         fields = STEP_FIELDS
+
+    @extend_schema_field(CauseSerializer(allow_null=True))
+    def get_cause(self, step: Step) -> dict[str, Any] | None:
+        is_over = step.state in (StepState.FAILED, StepState.UNKNOWN)
+        return caused(step.message) if is_over else None
 
 
 class RunWaferSerializer(serializers.ModelSerializer[RunWafer]):
@@ -91,13 +110,14 @@ class RunDetailSerializer(RunSerializer):
     tools = serializers.SerializerMethodField(help_text="codes of every tool that the run holds")
     recipe = serializers.CharField(source="recipe_version.__str__")
     evidence = serializers.JSONField(help_text="while held: error, what the tool says, safe sent")
+    cause = serializers.SerializerMethodField(help_text="while held: what the error means")
     choices = serializers.SerializerMethodField()
 
     class Meta(RunSerializer.Meta):
         fields = (  # type: ignore[assignment]
             *RunSerializer.Meta.fields,
             "recipe", "recipe_sha256", "tool_identity", "safe_sent_at", "event_count",
-            "head_hash", "progress", "tools", "wafers", "steps", "evidence", "choices",
+            "head_hash", "progress", "tools", "wafers", "steps", "evidence", "cause", "choices",
         )  # fmt: skip
 
     @extend_schema_field(ProgressSerializer)
@@ -108,6 +128,10 @@ class RunDetailSerializer(RunSerializer):
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_tools(self, run: Run) -> list[str]:
         return [one.tool.code for one in run.run_tools.all()]
+
+    @extend_schema_field(CauseSerializer(allow_null=True))
+    def get_cause(self, run: Run) -> dict[str, Any] | None:
+        return caused(str(run.evidence.get("error", "")))
 
     @extend_schema_field(ChoiceSerializer(many=True))
     def get_choices(self, run: Run) -> list[dict[str, str]]:

@@ -131,13 +131,13 @@ class Attempt:
     def start(self, *, ask_first: bool) -> Outcome:
         """Begin the step, or (`ask_first`) find out what became of it."""
         if ask_first and self.step.after_unknown == "hold":
-            raise Undecided("outcome_unknown", "this step cannot be asked about")
+            raise Undecided("outcome_unknown", "cannot_ask: this step cannot be asked about")
         return self._persist(self._ask_then_begin if ask_first else self._begin)
 
     def look(self) -> Outcome:
         """Ask what became of the step, and begin nothing."""
         if self.step.after_unknown == "hold":
-            raise Undecided("outcome_unknown", "this step cannot be asked about")
+            raise Undecided("outcome_unknown", "cannot_ask: this step cannot be asked about")
         return self._persist(self._ask, then=self._ask)
 
     def poll(self, at: Progress) -> Outcome:
@@ -193,7 +193,7 @@ class Attempt:
         forgotten = isinstance(outcome, NotStarted) and self.step.state == StepState.SENT
         if forgotten and self.step.is_process:
             raise Undecided(
-                "outcome_unknown", "the tool took this job and now knows nothing of it",
+                "outcome_unknown", "forgotten: the tool took this job and now knows nothing of it",
                 says="not_started",
             )  # fmt: skip
         return outcome
@@ -229,7 +229,7 @@ def in_words(outcome: Outcome) -> tuple[str, str]:
     if isinstance(outcome, Done):
         return "done", ""
     if isinstance(outcome, Failed):
-        return "failed", f"{outcome.code} {outcome.message}"
+        return "failed", f"{outcome.code}: {outcome.message}"
     return "not_started", ""
 
 

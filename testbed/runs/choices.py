@@ -25,19 +25,6 @@ TOOL_SAYS: dict[str, StrOrPromise] = {
     "lost": _("The tool has lost its record of jobs."),
     "silent": _("The tool does not answer."),
 }
-FAILURES: dict[str, StrOrPromise] = {
-    "slot_map_mismatch": _("The carrier's slots are not as the lot says. Nothing was moved."),
-    "carrier_missing": _("The carrier did not come to the load port."),
-    "no_job": _("The tool has no job of this wafer."),
-    "aborted": _("The tool ended its job before it was done."),
-    "failed": _("The tool reports that its job failed."),
-}
-"""By the code of `instruments.jobs.Failed`."""
-
-
-def failure(error: str) -> StrOrPromise:
-    """The sentence for a failed step's `error`, "code: the tool's own words"; "" for any other."""
-    return FAILURES.get(error.partition(":")[0], "")
 
 
 @dataclass(frozen=True)

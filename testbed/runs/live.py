@@ -13,7 +13,8 @@ from testbed.material.models import SLOTS, SubstrateState
 from testbed.notices.said import kst_moment
 from testbed.outages.models import Utility
 from testbed.runs import doorbell, log
-from testbed.runs.choices import TOOL_SAYS, choices, failure, held_step
+from testbed.runs.causes import cause_of
+from testbed.runs.choices import TOOL_SAYS, choices, held_step
 from testbed.runs.models import PausedBy, Run, RunWafer, Step
 from testbed.runs.news import AT_WORK
 from testbed.runs.progress import Progress, progress_of
@@ -187,7 +188,7 @@ def _held(run: Run) -> dict[str, Any] | None:
     return {
         "why": log.REASONS.get(run.held_why, run.held_why),
         "step": title_of(step) if step else "",
-        "cause": failure(str(evidence.get("error", ""))),
+        "cause": cause_of(str(evidence.get("error", ""))),
         "error": evidence.get("error", ""),
         "says": TOOL_SAYS.get(str(evidence.get("tool_says", "")), ""),
         "message": evidence.get("tool_message", ""),

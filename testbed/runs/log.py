@@ -21,6 +21,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from testbed.people.models import User
+from testbed.runs.causes import told
 from testbed.runs.choices import BY_CODE
 from testbed.runs.models import Run, RunEvent
 from testbed.runs.states import ENDED
@@ -262,6 +263,10 @@ def sentence(event: RunEvent) -> str:
     words: defaultdict[str, Any] = defaultdict(str, event.data)
     if "why" in words:
         words["why"] = str(REASONS.get(words["why"], words["why"]))
+    if "error" in words:
+        words["error"] = told(words["error"])
+    if words["says"] == "failed":
+        words["message"] = told(words["message"])
     if "says" in words:
         words["says"] = str(SAYS.get(words["says"], words["says"]))
     if "choice" in words and words["choice"] in BY_CODE:

@@ -17,6 +17,7 @@ from instruments.link import Exchange
 from testbed.material.certify import clean_by_run
 from testbed.material.models import SubstrateState, Wafer
 from testbed.runs import doorbell, lease, log, proof, store, streams, told
+from testbed.runs.attempt import Undecided
 from testbed.runs.lease import Claim
 from testbed.runs.models import Reading, Run, RunTool, RunWafer, Step, Traveler
 from testbed.runs.signals import run_ended
@@ -389,9 +390,10 @@ def let_go(held: Claim, run: Run, step: Step | None = None, to: StepState | None
     """Free the tool and ring its own worker; a step that was lost goes to `to` first."""
     with fenced(held):
         if step is not None and to is not None:
-            move_step(step, to)
-            if to == StepState.UNKNOWN:
-                log.append(run=run, kind="step.unknown", step=step.seq, error="worker lost")
+            error = "worker_lost: it fell silent" if to == StepState.UNKNOWN else ""
+            move_step(step, to, message=error)
+            if error:
+                log.append(run=run, kind="step.unknown", step=step.seq, error=error)
         lease.release(held)
         doorbell.ring_on_commit(run)
 
@@ -422,4 +424,6 @@ def note_takeover(held: Claim, run: Run) -> None:
 
 def in_words(error: Exception) -> str:
     """The error's kind and text, at most 300 characters."""
+    if isinstance(error, Undecided):
+        return error.error[:300]
     return f"{type(error).__name__}: {error}"[:300]

@@ -71,7 +71,12 @@ def _note(tool: Tool, ms: float | None) -> None:
     if run is None:
         return
     if ms is None:
-        log.append_if_open(run=run, kind="tool.safe_failed", tool=tool.code, error="no answer")
+        log.append_if_open(
+            run=run,
+            kind="tool.safe_failed",
+            tool=tool.code,
+            error="no_answer: SAFE was not answered",
+        )
     else:
         log.append_if_open(
             run=run, kind="tool.safe_sent", tool=tool.code, ms=ms, by="emergency stop"

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.utils.functional import Promise
-from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from instruments.catalogue import TOOLS
 from instruments.driver import Parameter
+from testbed.tools.described import name_of, text
 
 GROUPS: tuple[tuple[Promise, tuple[str, ...]], ...] = (
     (_("Set by a recipe"), ("recipe",)),
@@ -24,14 +24,17 @@ GROUPS: tuple[tuple[Promise, tuple[str, ...]], ...] = (
 
 @dataclass(frozen=True)
 class RecipeRow:
-    """One field of a recipe; `low`, `high` in `unit`, None where there is no limit."""
+    """One field of a recipe; `low`, `high` in `unit`, None where there is no limit.
+
+    `words` are those of a choice, each with what people call it.
+    """
 
     path: str
     title: str
     unit: str
     low: float | None
     high: float | None
-    choices: tuple[str, ...]
+    words: tuple[tuple[str, str], ...]
     default: str
     doc: str
 
@@ -53,8 +56,8 @@ def recipe_rows(kind: str) -> list[RecipeRow]:
     for row in _flat(TOOLS[kind].program.schema(), ""):
         known = found.get(row.path)
         # Of a recipe with kinds each kind has its own word in the same place.
-        more = tuple(one for one in row.choices if known and one not in known.choices)
-        found[row.path] = replace(known, choices=known.choices + more) if known else row
+        more = tuple(one for one in row.words if known and one not in known.words)
+        found[row.path] = replace(known, words=known.words + more) if known else row
     return list(found.values())
 
 
@@ -74,16 +77,14 @@ def _flat(schema: Mapping[str, Any], prefix: str) -> Iterator[RecipeRow]:
 
 
 def _row(path: str, described: Mapping[str, Any]) -> RecipeRow:
-    is_korean = (get_language() or "").startswith("ko")
-    title = described.get("title_ko" if is_korean else "title", path)
     choices = described.get("enum") or ([described["const"]] if "const" in described else [])
     return RecipeRow(
         path=path,
-        title=str(title),
+        title=text(described, "title", path),
         unit=str(described.get("unit", "")),
         low=described.get("minimum"),
         high=described.get("maximum"),
-        choices=tuple(str(one) for one in choices),
+        words=tuple((one, name_of(described, one)) for one in choices),
         default=str(described.get("default", "")),
-        doc=str(described.get("description", "")),
+        doc=text(described, "description"),
     )

@@ -27,7 +27,8 @@ class CommandSerializer(serializers.Serializer[Any]):
     low = serializers.FloatField(allow_null=True)
     high = serializers.FloatField(allow_null=True)
     kind = serializers.CharField(help_text="recipe, setting, config, reading, trace or action")
-    doc = serializers.CharField()
+    doc = serializers.CharField(help_text="what it is, in English")
+    doc_ko = serializers.CharField(help_text="the same in Korean")
     type = serializers.CharField()
     choices = serializers.ListField(child=serializers.CharField())
 

@@ -97,6 +97,7 @@ def test_everything_else_comes_from_the_table(built: tuple[Path, list[str]]) -> 
     schema, heads, sentence = json.loads(found.stdout)
     temperature = schema["properties"]["temperature_c"]
     assert (temperature["minimum"], temperature["maximum"], temperature["unit"]) == (50, 400, "°C")
+    assert temperature["description_ko"] == "베이크 온도."
     assert sentence == "베이크 온도 값은 50 – 400 °C 범위의 수여야 합니다."
     manual = (folder / "instruments" / "oven" / "manual.md").read_text()
     common = (folder / "instruments" / "common.md").read_text()

@@ -179,7 +179,7 @@ def test_a_tool_that_says_it_stands_outside_its_limits_is_not_ramped_from_there(
 
 
 def test_a_ramp_that_fails_half_way_leaves_no_door_open() -> None:
-    entry = Setting("V", unit="V", low=0, high=10, doc="A.", ramp=Ramp(1, 0))
+    entry = Setting("V", unit="V", low=0, high=10, doc="A.", ko="가.", ramp=Ramp(1, 0))
     gate = Gate([entry])
     with contextlib.suppress(RuntimeError), gate.approaching(entry, 0.0):
         gate("V 1")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.forms import ChoiceField
 from django.http import QueryDict
 from django.test import Client
 from django.utils import translation
@@ -70,6 +71,36 @@ def test_the_names_and_limits_are_the_drivers_in_both_languages() -> None:
             assert (field.label, field.help_text) == (label, "5 – 900 s")
     assert set(ways_of(PLANS["litho_cell"].program.schema())) == {"fem", "uniform"}
     assert set(ways_of(PLANS["track"].program.schema())) == {"coat", "develop"}
+
+
+def test_a_choice_offers_names_and_keeps_the_tools_words() -> None:
+    (way,) = ways_of(PLANS["etcher"].program.schema()).values()
+    for language, first in (("ko", "산화막 (oxide)"), ("en", "Oxide (oxide)")):
+        with translation.override(language):
+            field = SettingsForm(way, {}).fields["film"]
+            assert isinstance(field, ChoiceField)
+            assert next(iter(field.choices)) == ("oxide", first)
+    (way,) = ways_of(PLANS["film"].program.schema()).values()
+    field = SettingsForm(way, {}).fields["sites"]
+    assert isinstance(field, ChoiceField)
+    assert ("49", "49") in list(field.choices)
+
+
+def test_a_kind_of_recipe_is_called_by_its_name(
+    alice: User, sign_in: Callable[[User], Client]
+) -> None:
+    versions.create_recipe(actor=alice, code="coat", title="Coat", tool_kind="track")
+    client = sign_in(alice)
+    sent = {"way": "coat", "resist": "ARF-1", "spin_rpm": "1500", "thickness_nm": "90",
+            "bake_temperature_c": "110", "bake_time_s": "60"}  # fmt: skip
+    assert client.post("/recipes/coat/versions/new/", sent).status_code == 302
+    for language, coat, develop in (("ko", "도포", "현상"), ("en", "Coat", "Develop")):
+        headers = {"accept-language": language}
+        page = client.get("/recipes/coat/versions/new/", headers=headers).content.decode()
+        assert f"{coat} <code>coat</code></a>" in page
+        assert f"{develop} <code>develop</code></a>" in page
+        page = client.get("/recipes/coat/", headers=headers).content.decode()
+        assert f"<dd>{coat} <code>coat</code></dd>" in page
 
 
 def test_an_old_recipe_is_where_the_form_begins() -> None:

@@ -189,5 +189,7 @@ def test_the_runs_people_and_who_can_decide_hear_that_it_is_held(
     assert f"{run} is held on" in texts["en"]["subject"]
     assert "Why: the tool does not answer." in texts["en"]["sentences"]
     assert "응답하지 않" in " ".join(texts["ko"]["sentences"])
+    happened = "무엇이 잘못됐나: 장비가 제한 시간 안에 응답하지 않았습니다. (Timeout)"
+    assert happened in texts["ko"]["sentences"]
     assert rows[0].path == f"/runs/{run.pk}/"
     assert {row.state for row in rows} == {NoticeState.MAILED}
