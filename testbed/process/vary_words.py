@@ -26,8 +26,7 @@ class NamedRange(NamedTuple):
 
 def named_ranges(tool_kind: str, body: Mapping[str, Any]) -> list[NamedRange]:
     """The ranges of `body`, in the order of their paths."""
-    plan = PLANS.get(tool_kind)
-    schema = plan.program.schema() if plan else {}
+    schema = _schema(tool_kind)
     ways = ways_of(schema)
     known = numbers(ways[way_of(body, ways)])
     found = []
@@ -37,6 +36,17 @@ def named_ranges(tool_kind: str, body: Mapping[str, Any]) -> list[NamedRange]:
         wrong = "" if path in known else _no_such_number()
         found.append(NamedRange(path, label, limits, own_in_words(own), wrong))
     return found
+
+
+def value_in_words(tool_kind: str, body: Mapping[str, Any], path: str, value: float) -> str:
+    """A wafer's own value under the name that people give it, with its unit."""
+    label, unit, _own = named(_schema(tool_kind), body, path)
+    return f"{label} = {in_digits(value)} {unit}".strip()
+
+
+def _schema(tool_kind: str) -> Mapping[str, Any]:
+    plan = PLANS.get(tool_kind)
+    return plan.program.schema() if plan else {}
 
 
 def _no_such_number() -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from testbed.process.vary_words import value_in_words
 from testbed.results.quantity_names import quantity_name
 from testbed.runs.models import Quality, Run, SiteReading
 
@@ -46,17 +48,17 @@ def groups(run: Run) -> list[Group]:
 
 def _values(run: Run) -> dict[int, str]:
     """By slot, the newest values of each split up to this run, in words."""
-    newest: dict[int, dict[str, float]] = defaultdict(dict)
+    newest: dict[int, dict[str, str]] = defaultdict(dict)
     before = Run.objects.filter(traveler=run.traveler_id, pk__lte=run.pk).exclude(split={})
-    for one in before.select_related("operation").order_by("pk"):
+    for one in before.select_related("operation", "recipe_version__recipe").order_by("pk"):
         for slot in one.run_wafers.values_list("wafer__slot", flat=True):
-            newest[slot] = {
-                path: value for path, value in newest[slot].items()
-                if not path.startswith(f"{one.operation}: ")
-            }  # fmt: skip
-            for path, value in one.split.get(str(slot), {}).items():
-                newest[slot][f"{one.operation}: {path}"] = value
-    return {
-        slot: ", ".join(f"{path} = {value:g}" for path, value in sorted(row.items())) or "–"
-        for slot, row in newest.items()
-    }
+            newest[slot][str(one.operation)] = _in_words(one, one.split.get(str(slot), {}))
+    return {slot: "; ".join(filter(None, said.values())) or "–" for slot, said in newest.items()}
+
+
+def _in_words(run: Run, values: Mapping[str, float]) -> str:
+    """What one wafer got in one operation; "" for nothing of its own."""
+    version = run.recipe_version
+    kind, body = version.recipe.tool_kind, version.body
+    said = [value_in_words(kind, body, path, value) for path, value in sorted(values.items())]
+    return f"{run.operation}: {', '.join(said)}" if said else ""

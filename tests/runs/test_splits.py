@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import translation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
@@ -171,7 +172,11 @@ def test_wafers_come_out_as_their_values_say_and_results_are_grouped(
     )  # fmt: skip
     found = groups(run)
     assert [(one.slots, one.mean) for one in found] == [([1], 11), ([2], 21)]
-    assert "thickness_nm = 82" in found[0].values
+    assert found[0].values.endswith(": 1500 rpm 기준 두께 = 82 nm")
+    with translation.override("en"):
+        assert [one.values for one in groups(run)] == [
+            "coat: Thickness at 1500 rpm = 82 nm", "coat: Thickness at 1500 rpm = 98 nm",
+        ]  # fmt: skip
 
 
 def test_page_csv_and_api(
