@@ -183,7 +183,12 @@ def floor_stop(request: HttpRequest) -> HttpResponse:
         return render(
             request,
             "runs/floor_stop.html",
-            {"tools": shown, "area": area, "bays": bay_pages.bays(person(request))},
+            {
+                "tools": shown,
+                "area": area,
+                "bays": bay_pages.bays(person(request)),
+                "may_clear_stop": may(request.user, "clear_emergency_stop"),
+            },
         )
     area, code = request.POST.get("area", ""), request.POST.get("tool", "").replace("\0", "")
     chosen = list(tools.filter(area=area) if area in Area.values else tools.filter(code=code))

@@ -159,6 +159,7 @@ def run_page(request: HttpRequest, found: Run) -> dict[str, Any]:
         "may_operate": operates,
         "may_stop_tools": may(request.user, "emergency_stop")
         or may(request.user, "emergency_stop_own_run"),
+        "may_clear_stop": may(request.user, "clear_emergency_stop"),
         "may_note": may(request.user, "note_run") and found.state not in ENDED,
         "stopped": any(tool.emergency_stop_at for tool in shown["tools"]),
         "wire": list(found.wire_logs.order_by("-pk")[:1]),

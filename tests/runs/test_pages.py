@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from testbed.outages import failures
 from testbed.outages.models import Utility
@@ -15,6 +16,7 @@ from testbed.runs import advance as engine
 from testbed.runs import control, log, pause
 from testbed.runs.models import Run, Step
 from testbed.runs.states import StepState
+from testbed.tools.models import Tool
 from tests.runs.floor import Floor
 from tests.runs.test_control import held
 
@@ -171,6 +173,19 @@ def test_a_held_run_shows_its_evidence_and_takes_a_decision(
     client.post(f"/runs/{run.pk}/resolve/", {"choice": "mark_done", "note": "I looked"})
     run.refresh_from_db()
     assert run.state == "running"
+
+
+def test_only_who_may_clear_an_emergency_stop_is_sent_to_the_tools_page(
+    floor: Floor, sign_in: SignIn, alice: User
+) -> None:
+    run = held(floor, "unknown", tool_says="lost")
+    Tool.objects.filter(pk=run.tool_id).update(emergency_stop_at=timezone.now())
+    for user, words in (
+        (floor.technician, "Look at the tool, then clear it on its page."),
+        (alice, "A technician looks at the tool and clears it."),
+    ):
+        page = sign_in(user).get(f"/runs/{run.pk}/", headers={"accept-language": "en"}).text
+        assert words in page
 
 
 def test_the_log_page_says_whether_the_chain_is_whole(floor: Floor, sign_in: SignIn) -> None:
