@@ -65,8 +65,7 @@ def emergency_stop(*, actor: User, run: Run) -> Run:
     run.refresh_from_db(fields=["state"])
     if run.state in ENDED:
         raise too_late(run)
-    for tool in run.tools():
-        e10.raise_emergency_stop(actor=actor, tool=tool)
+    e10.raise_emergency_stop(actor=actor, tools=run.tools())
     log.append_if_open(run=run, kind="run.emergency_stop", actor=actor)
     return run
 
