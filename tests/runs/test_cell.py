@@ -310,3 +310,28 @@ def test_dead_tools_are_taken_over_beside_each_other() -> None:
     both_there = threading.Barrier(2, timeout=10)
     sweep.at_once([both_there.wait, both_there.wait])
     assert not both_there.broken
+@pytest.mark.race
+def test_a_cells_heartbeat_and_those_who_look_at_its_leases_never_wait_for_each_other(
+    transactional_db: None, scanner: Tool, track: Tool
+) -> None:
+    ids = sorted([scanner.pk, track.pk])
+    # The rows lie in the table the other way round, where an UPDATE finds them.
+    for tool_id in reversed(ids):
+        Lease.objects.create(tool_id=tool_id)
+    held = lease.claim(tool_ids=ids, run_id=None)
+    assert held is not None
+
+    def look() -> None:
+        for _round in range(150):
+            with transaction.atomic():
+                lease.fence(held)
+
+    def extend() -> None:
+        for _round in range(150):
+            assert lease.extend(held)
+
+    with working(look, look, extend) as raised:
+        pass
+    assert raised == []
+
+
