@@ -8,9 +8,12 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from testbed.celery import app
-from testbed.runs import lease, safety, sweep, tasks
-from testbed.runs.models import Lease
+from testbed.celery import WATCHDOG, app
+from testbed.ops.embedded import REPOSITORY
+from testbed.ops.supervisor import read_procfile
+from testbed.runs import doorbell, lease, safety, sweep, tasks
+from testbed.runs.advance import advance
+from testbed.runs.models import Lease, Run
 from testbed.tools.models import Tool
 from tests.runs.floor import Floor
 
@@ -37,6 +40,15 @@ def test_only_dead_leases_are_taken_over(floor: Floor, told: list[str]) -> None:
     assert sweep.take_over() == 1
     assert told == ["scanner"]
     assert Lease.objects.get(tool=scanner).expires_at is None
+
+
+def test_sweep_and_takeover_have_a_worker_that_nothing_else_keeps_busy() -> None:
+    own = {"runs-sweep", "runs-take-over"}
+    queues = {name: (entry.get("options") or {}).get("queue", app.conf.task_default_queue)
+              for name, entry in app.conf.beat_schedule.items()}  # fmt: skip
+    assert {name for name, queue in queues.items() if queue == WATCHDOG} == own
+    lines = read_procfile(REPOSITORY / "Procfile")
+    assert [one.name for one in lines if f"-Q {WATCHDOG} " in one.command] == ["watchdog"]
 
 
 def test_beat_looks_for_the_dead_often_enough() -> None:
