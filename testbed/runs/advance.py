@@ -47,7 +47,7 @@ def advance(run_id: int, *, only_recover: bool = False) -> bool:
     if found is None or not has_work(found.run):
         return False
     began = guard.clock()
-    held = lease.claim(tool_ids=found.tool_ids, run_id=run_id)
+    held = lease.claim(tool_ids=found.tool_ids, run_id=run_id, only_dead=only_recover)
     if held is None:
         return False
     try:
@@ -111,7 +111,7 @@ class _Turn:
 
     def take(self) -> bool:
         """Do one thing and let the lease go; True when something was done."""
-        if not has_work(self.run) or (self.only_recover and not self.held.taken_over):
+        if not has_work(self.run):
             lease.release(self.held)
             return False
         try:

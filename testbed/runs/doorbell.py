@@ -39,8 +39,8 @@ def waits_for_a_tool() -> Q:
 
 
 def set_due(run_id: int) -> None:
-    """Should the bell be lost, the sweep rings again after one period."""
-    due = timezone.now() + timedelta(seconds=settings.SWEEP_EVERY_S)
+    """Should the bell be lost, the sweep rings again after one period, by the database's clock."""
+    due = Now() + timedelta(seconds=settings.SWEEP_EVERY_S)
     Run.objects.filter(pk=run_id).update(due_at=due, changed_at=timezone.now())
 
 

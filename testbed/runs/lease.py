@@ -61,22 +61,28 @@ def new_holder() -> str:
     return f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
 
 
-def claim(*, tool_ids: Sequence[int], run_id: int | None, only_free: bool = False) -> Claim | None:
+def claim(
+    *, tool_ids: Sequence[int], run_id: int | None, only_free: bool = False, only_dead: bool = False
+) -> Claim | None:
     """Take all these tools, or None while somebody else holds one of them.
 
     `only_free` leaves parked and dead leases alone: their tools may be at work for a run.
+    `only_dead` takes nothing unless a holder's expiry has passed: whoever comes to clear up after
+    the dead may find that a living worker was quicker.
     """
     wanted = sorted(set(tool_ids))
     with transaction.atomic():
         rows = _locked(wanted)
         if not all(_is_free(row, only_free) for row in rows):
             return None
+        if only_dead and not any(row.is_dead for row in rows):  # type: ignore[attr-defined]
+            return None
         if len(rows) == len(wanted):
             return _take(rows, run_id)
     # A tool that was never claimed; its row is made before any is locked, in no order.
     for tool_id in wanted:
         Lease.objects.get_or_create(tool_id=tool_id)
-    return claim(tool_ids=wanted, run_id=run_id, only_free=only_free)
+    return claim(tool_ids=wanted, run_id=run_id, only_free=only_free, only_dead=only_dead)
 
 
 def _locked(tool_ids: Sequence[int]) -> list[Lease]:
@@ -130,9 +136,6 @@ def fence(held: Claim) -> None:
         raise LeaseLost(f"tools {held.tool_ids}: claim {held.epoch} was superseded")
 
 
-def _mine(held: Claim) -> models.QuerySet[Lease]:
-    # A holder's name is made anew for each claim, so it stands for the epoch as well.
-    return Lease.objects.filter(tool_id__in=held.tool_ids, holder=held.holder)
 def _update(rows: models.QuerySet[Lease], held: Claim, **values: Any) -> int:
     """Change these rows of ours; several are locked by id first, as everywhere.
 
@@ -146,3 +149,6 @@ def _update(rows: models.QuerySet[Lease], held: Claim, **values: Any) -> int:
         return rows.update(**values)
 
 
+def _mine(held: Claim) -> models.QuerySet[Lease]:
+    # A holder's name is made anew for each claim, so it stands for the epoch as well.
+    return Lease.objects.filter(tool_id__in=held.tool_ids, holder=held.holder)
