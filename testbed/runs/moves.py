@@ -24,6 +24,7 @@ from testbed.runs.states import ENDED, RunState, StepState
 from testbed.runs.titles import subject_of
 from testbed.runs.way import Way, way_of
 from testbed.runs.wire import keep as keep_wire
+from testbed.runs.wire import seal
 from testbed.tools import states as e10
 from testbed.tools.models import E10State, Tool
 
@@ -117,7 +118,7 @@ def intend(held: Claim, run: Run, step: Step) -> None:
         log.append(
             run=run, kind="step.intent", step=step.seq, title=step.title,
             step_kind=step.kind, subject=subject_of(step), token=str(step.token),
-            attempt=step.attempts,
+            attempt=step.attempts, order_sha256=proof.order_hash(step),
         )  # fmt: skip
 
 
@@ -324,8 +325,8 @@ def abort(
     """The tool confirmed: the run is ABORTED, its wafers say how far they came, and what was
     said on the wire stays with it as with a failed one."""
     with fenced(held):
-        keep_wire(run, step, wire)
-        log.append(run=run, kind="tool.aborted", undocked=undocked)
+        said = seal(keep_wire(run, step, wire))
+        log.append(run=run, kind="tool.aborted", undocked=undocked, wire_sha256=said)
         close_steps(run)
         end(run, RunState.ABORTED, safe_sent_at=timezone.now())
         lease.release(held)
@@ -361,14 +362,18 @@ def hold(
     with fenced(held):
         error = evidence.get("error", "")
         _settle_step(run, step, known, error)
-        keep_wire(run, step, wire)
+        said = seal(keep_wire(run, step, wire))
         # An abort that could not be confirmed must be asked for again, by a person.
         ask = "stop" if run.ask == "stop" else ""
         move_run(
             run, RunState.HELD, held_why=why, evidence=log.plain(evidence), due_at=None, ask=ask,
             paused_by="", paused_why="", resume_at=None,
         )  # fmt: skip
-        log.append(run=run, kind="run.held", why=why, error=error, evidence=evidence)
+        if ask == "abort":
+            doorbell.ring_on_commit(run)
+        log.append(
+            run=run, kind="run.held", why=why, error=error, evidence=evidence, wire_sha256=said
+        )
         # Every company reads a tool's reason: it names no run.
         enter_all(run, E10State.UNSCHEDULED_DOWN, reason="run held")
         told.held(run)
