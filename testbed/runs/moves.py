@@ -239,7 +239,7 @@ def skip_rest(held: Claim, run: Run, steps: Sequence[Step]) -> None:
         skip(run, steps)
         untouched = run.run_wafers.filter(state=SubstrateState.NEEDS_PROCESSING)
         untouched.update(state=SubstrateState.SKIPPED)
-        half_way = Step.objects.filter(pk__in=[step.pk for step in steps], is_process=True)
+        half_way = Step.objects.filter(pk__in=[step.pk for step in steps])
         run.run_wafers.filter(
             state=SubstrateState.IN_PROCESS, wafer__in=half_way.values("wafer")
         ).update(state=SubstrateState.STOPPED)
@@ -361,10 +361,12 @@ def hold(
     """
     with fenced(held):
         error = evidence.get("error", "")
+        _as_stored(run, step)
         _settle_step(run, step, known, error)
         said = seal(keep_wire(run, step, wire))
         # An abort that could not be confirmed must be asked for again, by a person.
-        ask = "stop" if run.ask == "stop" else ""
+        kept = ("stop",) if why == "abort_unconfirmed" else ("stop", "abort")
+        ask = run.ask if run.ask in kept else ""
         move_run(
             run, RunState.HELD, held_why=why, evidence=log.plain(evidence), due_at=None, ask=ask,
             paused_by="", paused_why="", resume_at=None,
@@ -378,6 +380,15 @@ def hold(
         enter_all(run, E10State.UNSCHEDULED_DOWN, reason="run held")
         told.held(run)
         lease.release(held)
+
+
+def _as_stored(run: Run, step: Step | None) -> None:
+    """Behind the run's lock: hear what people asked meanwhile, and forget what a transaction that
+    failed had set here."""
+    row = Run.objects.select_for_update(no_key=True).only("state", "ask").get(pk=run.pk)
+    run.state, run.ask = row.state, row.ask
+    if step is not None:
+        step.refresh_from_db(fields=["state"])
 
 
 def _settle_step(run: Run, step: Step | None, known: bool, error: str) -> None:
