@@ -72,7 +72,8 @@ def resume(*, actor: User, run: Run) -> Run:
         run.ask, run.asked_why = "", ""
         run.save(update_fields=["ask", "asked_why", "changed_at"])
         return run
-    if run.state != RunState.PAUSED:
+    # An abort that is asked for is not overtaken.
+    if run.state != RunState.PAUSED or run.ask == "abort":
         raise Refusal("not_paused", _("This run is not paused."),
                       next_step=_("Reload the page to see its present state."))  # fmt: skip
     tools = run.tools()

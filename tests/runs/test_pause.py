@@ -153,6 +153,14 @@ def test_a_run_that_is_being_ended_is_not_paused(floor: Floor) -> None:
         pause.pause(actor=floor.technician, run=run, reason="wait")
 
 
+def test_an_abort_of_a_paused_run_is_not_overtaken_by_going_on(floor: Floor) -> None:
+    run = asked_and_paused(floor)
+    control.abort(actor=floor.technician, run=run)
+    with pytest.raises(Refusal, match="not_paused"):
+        pause.resume(actor=floor.technician, run=run)
+    assert now(run) == ("paused", "person", "abort")
+
+
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 201])
 def test_a_pause_has_a_reason(floor: Floor, reason: str) -> None:
     run = floor.start("coat")
