@@ -263,11 +263,11 @@ def end(run: Run, state: RunState, **changes: Any) -> None:
         run, state, ended_at=timezone.now(), due_at=None,
         paused_by="", paused_why="", resume_at=None, **changes,
     )  # fmt: skip
-    wafers = run.run_wafers
+    became = proof.wafer_states(run)
     log.append(
-        run=run, kind=f"run.{state}", wafers=wafers.count(),
-        processed=wafers.filter(state=SubstrateState.PROCESSED).count(),
-        steps=_counts(run),
+        run=run, kind=f"run.{state}", wafers=len(became),
+        processed=sum(one == SubstrateState.PROCESSED for one in became.values()),
+        steps=_counts(run), wafer_states=became,
     )  # fmt: skip
     if state == RunState.COMPLETED:
         _certify_clean(run)

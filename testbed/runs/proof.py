@@ -71,9 +71,12 @@ def verify(run: Run) -> Verdict:
             return verdict
         events = list(RunEvent.objects.filter(run=run).order_by("seq"))
         steps = list(run.steps.order_by("seq"))
-        for sentence in (_recipe(run, events), _steps(steps, events), _wires(run, events)):
-            if sentence:
-                return replace(verdict, whole=False, sentence=sentence)
+        said: Sequence[StrOrPromise] = (
+            _recipe(run, events), _steps(steps, events), _wafers(run, events), _wires(run, events)
+        )  # fmt: skip
+        wrong = next((one for one in said if one), "")
+        if wrong:
+            return replace(verdict, whole=False, sentence=wrong)
         return _data(run, verdict, steps, events)
 
 
@@ -111,6 +114,20 @@ def _steps(steps: Sequence[Step], events: Sequence[RunEvent]) -> StrOrPromise:
             words = _("What step %(step)s asked of its tool is not what was written.")
             return words % {"step": step.seq}
     return ""
+
+
+def wafer_states(run: Run) -> dict[str, str]:
+    """What has become of each wafer, by slot."""
+    rows = run.run_wafers.values_list("wafer__slot", "state")
+    return {str(slot): str(state) for slot, state in rows}
+
+
+def _wafers(run: Run, events: Sequence[RunEvent]) -> StrOrPromise:
+    """Of an ended run, against the event that closed it."""
+    written = events[-1].data.get("wafer_states") if events else None
+    if written in (None, wafer_states(run)):
+        return ""
+    return _("What became of a wafer is not what was written.")
 
 
 def _wires(run: Run, events: Sequence[RunEvent]) -> StrOrPromise:

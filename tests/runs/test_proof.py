@@ -70,6 +70,10 @@ def other_order(run: Run) -> None:
     step.save()
 
 
+def other_wafer(run: Run) -> None:
+    run.run_wafers.update(state="skipped")
+
+
 def removed_step(run: Run) -> None:
     with pgtrigger.ignore("runs.Step:done_stays_done"):
         run.steps.get(is_process=True).delete()
@@ -80,7 +84,7 @@ def test_whatever_is_changed_is_found(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     ways = (other_number, other_unit, removed, added, other_bytes, other_curve, other_recipe,
-            other_recipe_with_its_hash, other_order, removed_step)  # fmt: skip
+            other_recipe_with_its_hash, other_order, other_wafer, removed_step)  # fmt: skip
     run = live_floor.run("coat", [1])
     verdict = proof.verify(run)
     assert verdict.whole
