@@ -131,6 +131,11 @@ def _now_paused_by(run: Run, who: PausedBy, why: str, at: datetime | None) -> No
 
 
 # -- what the worker does ----------------------------------------------------------------------
+def is_due(run: Run, tools: Sequence[Tool]) -> bool:
+    """True when a run at rest would be paused, or stopped, before its next step."""
+    return run.ask in ("pause", "stop") or bool(troubles(tools, timezone.now()))
+
+
 def take_hold(held: Claim, run: Run, tools: Sequence[Tool]) -> bool:
     """At rest between two steps: pause if a person asked, or a supply is down; True if paused."""
     if run.ask == "stop":
