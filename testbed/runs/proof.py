@@ -160,6 +160,8 @@ def _data(run: Run, verdict: Verdict, steps: Sequence[Step], events: Sequence[Ru
             words = _("The data of step %(step)s are not what was written.") % {"step": step.seq}
             return replace(verdict, whole=False, data=count, sentence=words)
         count += len(rows)
+    if not count:
+        return _photos(run, verdict)
     every = _("Every event and every number is as it was written.")
     return _photos(run, replace(verdict, data=count, sentence=every))
 
