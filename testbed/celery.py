@@ -30,17 +30,22 @@ app.conf.update(
 app.autodiscover_tasks()
 
 
-def _every(task: str, seconds: float) -> dict[str, Any]:
-    """A beat entry on the background queue; a message nobody took in time is worth nothing."""
-    options = {"queue": "background", "expires": 2 * seconds}
+# Read by a worker that does nothing else: what makes a dead worker's tool safe never stands behind
+# mails, documents or prices.
+WATCHDOG = "watchdog"
+
+
+def _every(task: str, seconds: float, queue: str = "background") -> dict[str, Any]:
+    """A beat entry; a message nobody took in time is worth nothing."""
+    options = {"queue": queue, "expires": 2 * seconds}
     return {"task": task, "schedule": seconds, "options": options}
 
 
 # Every entry takes an advisory lock or is idempotent: two beats, or one twice, do no harm.
 # Celery's own Django fixup drops the database sockets that a forked child inherits.
 app.conf.beat_schedule = {
-    "runs-sweep": _every("testbed.runs.tasks.sweep", settings.SWEEP_EVERY_S),
-    "runs-take-over": _every("testbed.runs.tasks.take_over", settings.TAKEOVER_EVERY_S),
+    "runs-sweep": _every("testbed.runs.tasks.sweep", settings.SWEEP_EVERY_S, WATCHDOG),
+    "runs-take-over": _every("testbed.runs.tasks.take_over", settings.TAKEOVER_EVERY_S, WATCHDOG),
     "runs-queue-times": _every("testbed.runs.tasks.queue_times", settings.QUEUE_TIME_EVERY_S),
     "runs-ask-idle": _every("testbed.runs.tasks.ask_idle_tools", settings.ASK_IDLE_EVERY_S),
     "runs-canaries": _every("testbed.runs.tasks.canaries", settings.SWEEP_EVERY_S),

@@ -47,7 +47,7 @@ def advance(run_id: int, *, only_recover: bool = False) -> bool:
     if found is None or not has_work(found.run):
         return False
     began = guard.clock()
-    held = lease.claim(tool_ids=found.tool_ids, run_id=run_id)
+    held = lease.claim(tool_ids=found.tool_ids, run_id=run_id, only_dead=only_recover)
     if held is None:
         return False
     try:
@@ -97,6 +97,10 @@ def _look(run_id: int) -> _Look | None:
     return None if row is None else _Look(row, row.tool_ids, row.is_stopped)
 
 
+class _NotNow(Exception):
+    """Nothing of the step has been sent, and it is not to be begun now."""
+
+
 class _Turn:
     """One claim's work on one run."""
 
@@ -111,7 +115,7 @@ class _Turn:
 
     def take(self) -> bool:
         """Do one thing and let the lease go; True when something was done."""
-        if not has_work(self.run) or (self.only_recover and not self.held.taken_over):
+        if not has_work(self.run):
             lease.release(self.held)
             return False
         try:
@@ -142,7 +146,10 @@ class _Turn:
             moves.skip_rest(self.held, self.run, [])
         elif not self._stop() and not self._pause():
             self._connect()
-            self._carry_out(self.step)
+            try:
+                self._carry_out(self.step)
+            except _NotNow:
+                moves.let_go(self.held, self.run, self.step, StepState.PENDING)
 
     def _current(self) -> Step | None:
         rows = self.run.steps.select_related("wafer", "tool").filter(state__in=OPEN_STEPS)
@@ -213,6 +220,16 @@ class _Turn:
         for before in setup_of(self.run, step):
             self._restore(before)
 
+    def _prepare_late(self, step: Step) -> None:
+        """As `_prepare`, for a step that the tool, asked, never saw: a pause or a stop comes first.
+
+        Raises _NotNow.
+        """
+        waits = step.state in (StepState.INTENT, StepState.UNKNOWN)
+        if waits and pause.is_due(self.run, [one.tool for one in self.crew.tools]):
+            raise _NotNow
+        self._prepare(step)
+
     def _restore(self, step: Step) -> None:
         """Do a set-up step again when the tool no longer shows what it left."""
         one = self.crew.of(step)
@@ -237,7 +254,7 @@ class _Turn:
         one = self.crew.of(step)
         return Attempt(
             one.program, one.driver, step, pause=self.watch.rest,
-            prepare=lambda: self._prepare(step),
+            prepare=lambda: self._prepare_late(step),
             on_trouble=lambda e: moves.try_again(self.held, self.run, step, e, fresh=False),
             on_answer=lambda *words: moves.note_answer(self.held, self.run, step, *words),
         )  # fmt: skip

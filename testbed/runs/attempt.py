@@ -190,7 +190,8 @@ class Attempt:
     def _ask(self) -> Outcome:
         outcome = self.program.reconcile(self.tool, self.order)
         self.on_answer(*in_words(outcome))
-        forgotten = isinstance(outcome, NotStarted) and self.step.state == StepState.SENT
+        # Also later, when the outcome has become unknown: the handle stays with the step.
+        forgotten = isinstance(outcome, NotStarted) and self.step.handle
         if forgotten and self.step.is_process:
             raise Undecided(
                 "outcome_unknown", "forgotten: the tool took this job and now knows nothing of it",

@@ -121,7 +121,8 @@ def _for_step(step: Step, says: str) -> list[Choice]:
         return [REPEAT, *([] if step.wafer_id is None else [SKIP_STEP, SKIP_WAFER])]
     if step.state == StepState.FAILED:
         return [SKIP_WAFER]
-    if says == "not_started":
+    # With a handle the tool had taken the job, whatever it says now.
+    if says == "not_started" and not step.handle:
         return [START, SKIP_WAFER]
     return [ASK_AGAIN, MARK_DONE, SKIP_WAFER]
 

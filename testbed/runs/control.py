@@ -65,8 +65,7 @@ def emergency_stop(*, actor: User, run: Run) -> Run:
     run.refresh_from_db(fields=["state"])
     if run.state in ENDED:
         raise too_late(run)
-    for tool in run.tools():
-        e10.raise_emergency_stop(actor=actor, tool=tool)
+    e10.raise_emergency_stop(actor=actor, tools=run.tools())
     log.append_if_open(run=run, kind="run.emergency_stop", actor=actor)
     return run
 
@@ -155,13 +154,12 @@ def _settle(run: Run, step: Step, code: str) -> None:
 
 
 def _leave_wafer_out(run: Run, step: Step) -> None:
+    """A wafer on which any step of the run has begun is no untouched one afterwards."""
     open_states = (StepState.PENDING, StepState.UNKNOWN, StepState.FAILED)
-    begun = step.attempts > 0
     moves.skip(run, list(run.steps.filter(wafer=step.wafer_id, state__in=open_states)))
-    run.run_wafers.filter(
-        wafer=step.wafer_id,
-        state__in=[SubstrateState.IN_PROCESS, SubstrateState.NEEDS_PROCESSING],
-    ).update(state=SubstrateState.ABORTED if begun else SubstrateState.SKIPPED)
+    rows = run.run_wafers.filter(wafer=step.wafer_id)
+    rows.filter(state=SubstrateState.IN_PROCESS).update(state=SubstrateState.ABORTED)
+    rows.filter(state=SubstrateState.NEEDS_PROCESSING).update(state=SubstrateState.SKIPPED)
 
 
 def _go_on(run: Run) -> None:

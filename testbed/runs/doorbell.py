@@ -16,6 +16,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from testbed.celery import app
 from testbed.runs.models import Lease, Run, RunTool
@@ -39,8 +40,8 @@ def waits_for_a_tool() -> Q:
 
 
 def set_due(run_id: int) -> None:
-    """Should the bell be lost, the sweep rings again after one period."""
-    due = timezone.now() + timedelta(seconds=settings.SWEEP_EVERY_S)
+    """Should the bell be lost, the sweep rings again after one period, by the database's clock."""
+    due = Now() + timedelta(seconds=settings.SWEEP_EVERY_S)
     Run.objects.filter(pk=run_id).update(due_at=due, changed_at=timezone.now())
 
 
@@ -71,6 +72,10 @@ def sign_in(queue: str) -> None:
 
 
 def worker_seen(queue: str) -> datetime | None:
-    """When the queue's worker last signed in (within a day), or None."""
-    seen = cache.get(f"worker_seen:{queue}")
+    """When the queue's worker last signed in (within a day); None also without the cache."""
+    try:
+        seen = cache.get(f"worker_seen:{queue}")
+    except RedisError:
+        # The page that asks carries the emergency stop: it must come all the same.
+        return None
     return datetime.fromisoformat(seen) if seen else None

@@ -173,7 +173,7 @@ def _carrier_page(
 def floor_stop(request: HttpRequest) -> HttpResponse:
     """The emergency stop of any tool, or of all tools of a bay: one press once it is chosen.
 
-    Each is stopped by itself: a tool that keeps its row busy keeps no other tool waiting.
+    A tool that keeps its row busy keeps no other tool waiting.
     """
     demand(request.user, "emergency_stop")
     tools = Tool.objects.visible_to(request.user).with_state().order_by("area", "code")
@@ -194,8 +194,7 @@ def floor_stop(request: HttpRequest) -> HttpResponse:
     chosen = list(tools.filter(area=area) if area in Area.values else tools.filter(code=code))
     if not chosen:
         raise Http404
-    for tool in chosen:
-        states.emergency_stop(actor=person(request), tool=tool)
+    states.raise_emergency_stop(actor=person(request), tools=chosen)
     messages.success(
         request,
         _("Emergency stop: %(tools)s are told to make themselves safe now.")

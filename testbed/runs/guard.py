@@ -47,6 +47,12 @@ def clock() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def _leave_broken_connection() -> None:
+    """So that the next statement opens another: Django does so between tasks only."""
+    if not connection.in_atomic_block:
+        connection.close()
+
+
 class Guard:
     """Keeps one claim alive while its step runs, and tells the link whether it may write.
 
@@ -79,11 +85,10 @@ class Guard:
 
     def may_write(self) -> None:
         """Return, or raise LeaseOver, AbortAsked or EmergencyStop (all `Halted`)."""
+        asked, stopped = ("", False) if self._is_ending else self._read_wishes()
+        # Only then, for a database that does not answer keeps us waiting.
         if clock() >= self._deadline:
             raise LeaseOver("the lease on this tool ran out")
-        if self._is_ending:
-            return
-        asked, stopped = self._read_wishes()
         if stopped:
             raise EmergencyStop("the emergency stop is set")
         if asked == "abort":
@@ -112,14 +117,15 @@ class Guard:
     def _read_wishes(self) -> tuple[str, bool]:
         if clock() - self._wishes_at < FRESH_S:
             return self._wishes
+        stopped_ones = RunTool.objects.filter(
+            run=self.run_id, tool__emergency_stop_at__isnull=False
+        )
         try:
-            stopped_ones = RunTool.objects.filter(
-                run=self.run_id, tool__emergency_stop_at__isnull=False
-            )
             ask, stopped = Run.objects.values_list("ask", Exists(stopped_ones)).get(pk=self.run_id)
         except DatabaseError:
             # Without a database nobody extends the lease either: the deadline ends this soon.
             log.warning("run %s: wishes cannot be read", self.run_id)
+            _leave_broken_connection()
         else:
             self._wishes = (ask, stopped)
         self._wishes_at = clock()
@@ -140,6 +146,7 @@ class Guard:
             alive = lease.extend(self.held)
         except DatabaseError:
             log.warning("run %s: the lease cannot be extended", self.run_id)
+            _leave_broken_connection()
             return True
         if alive:
             self._deadline = before + settings.LEASE_TTL_S * (1 - DRIFT)

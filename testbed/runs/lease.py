@@ -19,6 +19,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import models, transaction
@@ -60,22 +61,28 @@ def new_holder() -> str:
     return f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
 
 
-def claim(*, tool_ids: Sequence[int], run_id: int | None, only_free: bool = False) -> Claim | None:
+def claim(
+    *, tool_ids: Sequence[int], run_id: int | None, only_free: bool = False, only_dead: bool = False
+) -> Claim | None:
     """Take all these tools, or None while somebody else holds one of them.
 
     `only_free` leaves parked and dead leases alone: their tools may be at work for a run.
+    `only_dead` takes nothing unless a holder's expiry has passed: whoever comes to clear up after
+    the dead may find that a living worker was quicker.
     """
     wanted = sorted(set(tool_ids))
     with transaction.atomic():
         rows = _locked(wanted)
         if not all(_is_free(row, only_free) for row in rows):
             return None
+        if only_dead and not any(row.is_dead for row in rows):  # type: ignore[attr-defined]
+            return None
         if len(rows) == len(wanted):
             return _take(rows, run_id)
     # A tool that was never claimed; its row is made before any is locked, in no order.
     for tool_id in wanted:
         Lease.objects.get_or_create(tool_id=tool_id)
-    return claim(tool_ids=wanted, run_id=run_id, only_free=only_free)
+    return claim(tool_ids=wanted, run_id=run_id, only_free=only_free, only_dead=only_dead)
 
 
 def _locked(tool_ids: Sequence[int]) -> list[Lease]:
@@ -108,17 +115,17 @@ def _take(rows: Sequence[Lease], run_id: int | None) -> Claim:
 def extend(held: Claim) -> bool:
     """Another TTL from now; False when a lease is no longer ours, or already ran out."""
     alive = _mine(held).filter(expires_at__gt=Now())
-    return alive.update(expires_at=Now() + ttl()) == len(held.epochs)
+    return _update(alive, held, expires_at=Now() + ttl()) == len(held.epochs)
 
 
 def park(held: Claim) -> bool:
     """Let go while the tools work: the next look must come before one TTL is over."""
-    return bool(_mine(held).update(holder="", expires_at=Now() + ttl()))
+    return bool(_update(_mine(held), held, holder="", expires_at=Now() + ttl()))
 
 
 def release(held: Claim) -> bool:
     """Let go of tools that are at rest."""
-    return bool(_mine(held).update(holder="", expires_at=None))
+    return bool(_update(_mine(held), held, holder="", expires_at=None))
 
 
 def fence(held: Claim) -> None:
@@ -127,6 +134,19 @@ def fence(held: Claim) -> None:
     now = tuple((row.tool_id, row.epoch) for row in rows if row.holder == held.holder)
     if now != held.epochs:
         raise LeaseLost(f"tools {held.tool_ids}: claim {held.epoch} was superseded")
+
+
+def _update(rows: models.QuerySet[Lease], held: Claim, **values: Any) -> int:
+    """Change these rows of ours; several are locked by id first, as everywhere.
+
+    An UPDATE alone locks them in the order in which it finds them, and would sooner or later wait
+    for a claim that waits for it.
+    """
+    if len(held.epochs) == 1:
+        return rows.update(**values)
+    with transaction.atomic():
+        list(rows.select_for_update().order_by("tool_id").values_list("pk"))
+        return rows.update(**values)
 
 
 def _mine(held: Claim) -> models.QuerySet[Lease]:

@@ -25,6 +25,7 @@ from testbed.runs.states import ENDED, RunState, StepState
 from testbed.runs.titles import subject_of
 from testbed.runs.way import Way, way_of
 from testbed.runs.wire import keep as keep_wire
+from testbed.runs.wire import seal
 from testbed.tools import states as e10
 from testbed.tools.models import E10State, Tool
 
@@ -118,7 +119,7 @@ def intend(held: Claim, run: Run, step: Step) -> None:
         log.append(
             run=run, kind="step.intent", step=step.seq, title=step.title,
             step_kind=step.kind, subject=subject_of(step), token=str(step.token),
-            attempt=step.attempts,
+            attempt=step.attempts, order_sha256=proof.order_hash(step),
         )  # fmt: skip
 
 
@@ -239,7 +240,7 @@ def skip_rest(held: Claim, run: Run, steps: Sequence[Step]) -> None:
         skip(run, steps)
         untouched = run.run_wafers.filter(state=SubstrateState.NEEDS_PROCESSING)
         untouched.update(state=SubstrateState.SKIPPED)
-        half_way = Step.objects.filter(pk__in=[step.pk for step in steps], is_process=True)
+        half_way = Step.objects.filter(pk__in=[step.pk for step in steps])
         run.run_wafers.filter(
             state=SubstrateState.IN_PROCESS, wafer__in=half_way.values("wafer")
         ).update(state=SubstrateState.STOPPED)
@@ -263,11 +264,11 @@ def end(run: Run, state: RunState, **changes: Any) -> None:
         run, state, ended_at=timezone.now(), due_at=None,
         paused_by="", paused_why="", resume_at=None, **changes,
     )  # fmt: skip
-    wafers = run.run_wafers
+    became = proof.wafer_states(run)
     log.append(
-        run=run, kind=f"run.{state}", wafers=wafers.count(),
-        processed=wafers.filter(state=SubstrateState.PROCESSED).count(),
-        steps=_counts(run),
+        run=run, kind=f"run.{state}", wafers=len(became),
+        processed=sum(one == SubstrateState.PROCESSED for one in became.values()),
+        steps=_counts(run), wafer_states=became,
     )  # fmt: skip
     if state == RunState.COMPLETED:
         _certify_clean(run)
@@ -325,8 +326,8 @@ def abort(
     """The tool confirmed: the run is ABORTED, its wafers say how far they came, and what was
     said on the wire stays with it as with a failed one."""
     with fenced(held):
-        keep_wire(run, step, wire)
-        log.append(run=run, kind="tool.aborted", undocked=undocked)
+        said = seal(keep_wire(run, step, wire))
+        log.append(run=run, kind="tool.aborted", undocked=undocked, wire_sha256=said)
         close_steps(run)
         end(run, RunState.ABORTED, safe_sent_at=timezone.now())
         lease.release(held)
@@ -361,19 +362,34 @@ def hold(
     """
     with fenced(held):
         error = evidence.get("error", "")
+        _as_stored(run, step)
         _settle_step(run, step, known, error)
-        keep_wire(run, step, wire)
+        said = seal(keep_wire(run, step, wire))
         # An abort that could not be confirmed must be asked for again, by a person.
-        ask = "stop" if run.ask == "stop" else ""
+        kept = ("stop",) if why == "abort_unconfirmed" else ("stop", "abort")
+        ask = run.ask if run.ask in kept else ""
         move_run(
             run, RunState.HELD, held_why=why, evidence=log.plain(evidence), due_at=None, ask=ask,
             paused_by="", paused_why="", resume_at=None,
         )  # fmt: skip
-        log.append(run=run, kind="run.held", why=why, error=error, evidence=evidence)
+        if ask == "abort":
+            doorbell.ring_on_commit(run)
+        log.append(
+            run=run, kind="run.held", why=why, error=error, evidence=evidence, wire_sha256=said
+        )
         # Every company reads a tool's reason: it names no run.
         enter_all(run, E10State.UNSCHEDULED_DOWN, reason="run held")
         told.held(run)
         lease.release(held)
+
+
+def _as_stored(run: Run, step: Step | None) -> None:
+    """Behind the run's lock: hear what people asked meanwhile, and forget what a transaction that
+    failed had set here."""
+    row = Run.objects.select_for_update(no_key=True).only("state", "ask").get(pk=run.pk)
+    run.state, run.ask = row.state, row.ask
+    if step is not None:
+        step.refresh_from_db(fields=["state"])
 
 
 def _settle_step(run: Run, step: Step | None, known: bool, error: str) -> None:

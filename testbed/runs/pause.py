@@ -72,7 +72,8 @@ def resume(*, actor: User, run: Run) -> Run:
         run.ask, run.asked_why = "", ""
         run.save(update_fields=["ask", "asked_why", "changed_at"])
         return run
-    if run.state != RunState.PAUSED:
+    # An abort that is asked for is not overtaken.
+    if run.state != RunState.PAUSED or run.ask == "abort":
         raise Refusal("not_paused", _("This run is not paused."),
                       next_step=_("Reload the page to see its present state."))  # fmt: skip
     tools = run.tools()
@@ -130,6 +131,11 @@ def _now_paused_by(run: Run, who: PausedBy, why: str, at: datetime | None) -> No
 
 
 # -- what the worker does ----------------------------------------------------------------------
+def is_due(run: Run, tools: Sequence[Tool]) -> bool:
+    """True when a run at rest would be paused, or stopped, before its next step."""
+    return run.ask in ("pause", "stop") or bool(troubles(tools, timezone.now()))
+
+
 def take_hold(held: Claim, run: Run, tools: Sequence[Tool]) -> bool:
     """At rest between two steps: pause if a person asked, or a supply is down; True if paused."""
     if run.ask == "stop":

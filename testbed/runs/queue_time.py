@@ -9,7 +9,7 @@ wafers on hold when it is over. Doing it twice changes nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -56,11 +56,20 @@ class Countdown:
 
     @property
     def warn_at(self) -> datetime:
+        """At a share of the limit; earlier where the background job might look only after it."""
         share = float(settings.QUEUE_TIME_WARN_PERCENT) / 100
-        return self.began_at + self.limit * share
+        two_looks = timedelta(seconds=2 * settings.QUEUE_TIME_EVERY_S)
+        return self.began_at + max(timedelta(), min(self.limit * share, self.limit - two_looks))
 
     def broken(self, now: datetime) -> list[Wafer]:
         return [one for one in self.wafers if self.began[one.pk] + self.limit < now]
+
+    def without(self, broken: Sequence[Wafer]) -> Countdown:
+        """That of the other wafers; of all where there is no other."""
+        rest = [one for one in self.wafers if one not in broken]
+        if not rest:
+            return self
+        return replace(self, wafers=rest, began={one.pk: self.began[one.pk] for one in rest})
 
 
 def countdowns(way: Way) -> list[Countdown]:
@@ -147,6 +156,10 @@ def _look_at(lot: Lot, now: datetime) -> int:
 
 
 def _keep(lot: Lot, found: Countdown, now: datetime) -> int:
+    broken = found.broken(now)
+    held = _break(lot, found, now) if broken else 0
+    # What is over its time waits for a person: the clock, and the warning, are the others'.
+    found = found.without(broken)
     times = {"began_at": found.began_at, "warn_at": found.warn_at, "due_at": found.due_at}
     slots = [wafer.slot for wafer in found.wafers]
     clock, _made = QueueClock.objects.get_or_create(
@@ -158,13 +171,11 @@ def _keep(lot: Lot, found: Countdown, now: datetime) -> int:
         for name, value in {**times, "slots": slots}.items():
             setattr(clock, name, value)
         clock.save()
-    if found.broken(now):
-        return _break(lot, found, now)
-    if clock.warned_at is None and found.warn_at <= now:
+    if clock.warned_at is None and found.warn_at <= now and not found.broken(now):
         QueueClock.objects.filter(pk=clock.pk).update(warned_at=now)
         _tell_soon(lot, found, now)
-        return 1
-    return 0
+        return held + 1
+    return held
 
 
 def _break(lot: Lot, found: Countdown, now: datetime) -> int:

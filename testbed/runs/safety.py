@@ -48,9 +48,9 @@ def make_safe(tool: Tool, *, clicked_at: datetime | None = None) -> bool:
         logger.error("%s: not safe: %s", tool.code, error)
         return False
     finally:
+        driver.link.close()
         if clicked_at is not None:
             _note(tool, wire_ms(driver, since=clicked_at))
-        driver.link.close()
     return True
 
 
@@ -83,14 +83,17 @@ def _note(tool: Tool, ms: float | None) -> None:
         )
 
 
-def on_emergency_stop(sender: Any, tool: Tool, **kwargs: Any) -> None:
-    """The emergency stop was pressed: act at once, without keeping the person waiting."""
-    threading.Thread(target=_act, args=(tool,), name="safe", daemon=True).start()
+def on_emergency_stop(sender: Any, tool: Tool, clicked_at: datetime | None, **kwargs: Any) -> None:
+    """The emergency stop was pressed: act at once, without keeping the person waiting.
+
+    Once more when the flag stands (`clicked_at` None): a worker may have written in between.
+    """
+    threading.Thread(target=_act, args=(tool, clicked_at), name="safe", daemon=True).start()
 
 
-def _act(tool: Tool) -> None:
+def _act(tool: Tool, clicked_at: datetime | None) -> None:
     try:
-        make_safe(tool, clicked_at=tool.emergency_stop_at)
+        make_safe(tool, clicked_at=clicked_at)
     finally:
         connection.close()
 

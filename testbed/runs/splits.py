@@ -155,11 +155,17 @@ def read_csv(text: str) -> dict[int, dict[str, str]]:
     if len(text) > MOST_CSV or not rows or rows[0][:1] != ["slot"]:
         raise _not_a_table()
     found: dict[int, dict[str, str]] = {}
-    for row in rows[1:]:
+    paths = rows[0][1:]
+    if len(set(paths)) < len(paths):
+        raise _wrong_line(1)
+    for number, row in enumerate(rows[1:], start=2):
         if row and not (row[0].isascii() and row[0].isdigit() and len(row[0]) < 3):
             raise _not_a_table()
         if row:
-            found[int(row[0])] = dict(zip(rows[0][1:], row[1:], strict=False))
+            # A decimal comma, or a slot written twice: no value is taken for another, or dropped.
+            if any(row[len(paths) + 1 :]) or int(row[0]) in found:
+                raise _wrong_line(number)
+            found[int(row[0])] = dict(zip(paths, row[1:], strict=False))
     return found
 
 
@@ -170,6 +176,14 @@ def _not_a_table() -> Refusal:
         status=400,
         fields={"csv": [_("Download the table, fill it and send it back.")]},
     )
+
+
+def _wrong_line(number: int) -> Refusal:
+    sentence = _(
+        "Line %(line)s: a slot and a value's name stand once, and no line has more cells than "
+        "the first. Write decimals with a point."
+    ) % {"line": number}
+    return Refusal("not_a_table", sentence, status=400, fields={"csv": [sentence]})
 
 
 # -- carrying out ------------------------------------------------------------------------------

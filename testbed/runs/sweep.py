@@ -10,8 +10,10 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import Now
@@ -51,7 +53,28 @@ def sweep() -> int:
     with _alone() as alone:
         if not alone:
             return 0
-        return take_over_dead() + make_stopped_safe() + resume_settled() + ring_due()
+        parts = (mend_clocks, take_over_dead, make_stopped_safe, resume_settled, ring_due)
+        return sum(map(_in_spite, parts))
+
+
+def _in_spite(part: Callable[[], int]) -> int:
+    """What goes wrong in one part of a sweep keeps no other part from being done."""
+    try:
+        return part()
+    except Exception:
+        log.exception("sweep: %s", part.__name__)
+        return 0
+
+
+def mend_clocks() -> int:
+    """Where the database's clock was set back nothing would run out, or be rung, for as long.
+
+    What lies further ahead than anybody sets it begins anew; who lives extends its lease anyway.
+    """
+    ttl, period = lease.ttl(), timedelta(seconds=settings.SWEEP_EVERY_S)
+    far_leases = Lease.objects.filter(expires_at__gt=Now() + 2 * ttl)
+    far_bells = Run.objects.filter(due_at__gt=Now() + 2 * period)
+    return far_leases.update(expires_at=Now() + ttl) + far_bells.update(due_at=Now() + period)
 
 
 def take_over() -> int:
@@ -107,7 +130,7 @@ def _recover(run: Run) -> None:
 
 
 def _clear(tool: Tool) -> None:
-    held = lease.claim(tool_ids=[tool.pk], run_id=None)
+    held = lease.claim(tool_ids=[tool.pk], run_id=None, only_dead=True)
     if held is not None:
         safety.make_safe(tool)
         lease.release(held)

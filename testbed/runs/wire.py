@@ -6,6 +6,7 @@ run, tool and step it was made for, and only those of the run itself are kept wi
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,6 +28,13 @@ def keep(run: Run, step: Step | None, said: Sequence[Exchange]) -> WireLog | Non
     if not rows:
         return None
     return WireLog.objects.create(run=run, step=step, exchanges=log.plain(rows[-KEPT:]))
+
+
+def seal(kept: WireLog | None) -> str:
+    """Hex SHA-256 of what was kept, for the run's log; "" where nothing was."""
+    if kept is None:
+        return ""
+    return hashlib.sha256(log.canonical({"exchanges": kept.exchanges})).hexdigest()
 
 
 def _row(run: Run, one: Exchange) -> dict[str, Any] | None:

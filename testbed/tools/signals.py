@@ -2,5 +2,6 @@
 
 from django.dispatch import Signal
 
-# Sent with `tool` after the press of an emergency stop has committed.
+# Sent with `tool` twice for a press of its emergency stop: at once, with `clicked_at`, before any
+# row is locked; and when the flag has committed, with `clicked_at` None.
 emergency_stopped = Signal()

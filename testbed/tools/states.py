@@ -1,15 +1,21 @@
 """Moving a tool from one E10 state to another, and the emergency stop."""
 
+import logging
+from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from testbed.people import journal
 from testbed.people.models import User
 from testbed.people.permissions import demand
+from testbed.refusals import Refusal
 from testbed.tools.models import E10State, StateSpan, Tool
 from testbed.tools.signals import emergency_stopped
+
+log = logging.getLogger(__name__)
 
 
 @transaction.atomic(savepoint=False)
@@ -39,22 +45,57 @@ def enter(
     )
 
 
-@transaction.atomic
 def emergency_stop(*, actor: User, tool: Tool) -> None:
-    """Raise the flag that the link reads before each write; pressing it twice is harmless."""
+    """Stop the tool; pressing it twice is harmless (see `raise_emergency_stop`)."""
     demand(actor, "emergency_stop")
-    raise_emergency_stop(actor=actor, tool=tool)
+    raise_emergency_stop(actor=actor, tools=[tool])
+
+
+def raise_emergency_stop(*, actor: User, tools: Sequence[Tool]) -> None:
+    """The same for tools and a caller who has made sure that this person may.
+
+    The word to be safe leaves for all of them at once, at every press, whoever sits on their rows.
+    Then the flag is raised that the link reads before each write: first where nobody is in the
+    way. Raises Refusal("stop_not_kept", 503) when a row stayed locked; the others are done then.
+    """
+    now = timezone.now()
+    for tool in tools:
+        emergency_stopped.send_robust(Tool, tool=tool, clicked_at=now)
+    busy = [tool for tool in tools if not _raise_flag(actor, tool, now, waits=False)]
+    kept_out = [tool for tool in busy if not _raise_flag_late(actor, tool, now)]
+    if kept_out:
+        raise Refusal(
+            "stop_not_kept",
+            _("%(tools)s: told to be safe, but the emergency stop could not be kept.")
+            % {"tools": ", ".join(str(tool) for tool in kept_out)},
+            status=503,
+            next_step=_("Press again. In danger press the red button on the tool."),
+        )
 
 
 @transaction.atomic
-def raise_emergency_stop(*, actor: User, tool: Tool) -> None:
-    """The same for a caller who has made sure that this person may (see `emergency_stop`)."""
-    now = timezone.now()
-    if Tool.objects.filter(pk=tool.pk, emergency_stop_at=None).update(emergency_stop_at=now):
-        tool.emergency_stop_at = now
+def _raise_flag(actor: User, tool: Tool, at: datetime, *, waits: bool) -> bool:
+    """False when somebody sits on the tool's row and we do not wait."""
+    rows = Tool.objects.select_for_update(no_key=True, skip_locked=not waits).filter(pk=tool.pk)
+    row = rows.first()
+    if row is not None and row.emergency_stop_at is None:
+        Tool.objects.filter(pk=tool.pk).update(emergency_stop_at=at)
+        tool.emergency_stop_at = at
         journal.record(actor=actor, action="tool.emergency_stop", subject=tool)
         enter(tool=tool, state=E10State.UNSCHEDULED_DOWN, reason="emergency stop")
-        transaction.on_commit(lambda: emergency_stopped.send(Tool, tool=tool))
+        transaction.on_commit(
+            lambda: emergency_stopped.send_robust(Tool, tool=tool, clicked_at=None)
+        )
+    return row is not None
+
+
+def _raise_flag_late(actor: User, tool: Tool, at: datetime) -> bool:
+    """Wait for the row as long as a statement may take."""
+    try:
+        return _raise_flag(actor, tool, at, waits=True)
+    except OperationalError:
+        log.exception("%s: the emergency stop could not be kept", tool.code)
+        return False
 
 
 @transaction.atomic

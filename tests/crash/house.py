@@ -86,7 +86,7 @@ class House:
             return [*CELERY, "beat", *schedule, "-l", "warning"]
         if name == "web":
             return ["testbed.ops.web", "127.0.0.1", self.environment["PORT"]]
-        queue = "background" if name == "background" else f"tool.{name}"
+        queue = "watchdog,background" if name == "background" else f"tool.{name}"
         return [*CELERY, "worker", "-Q", queue, "-n", f"{name}@%h", *QUIET]
 
     def start(self, name: str, command: list[str] | None = None, **variables: str) -> None:

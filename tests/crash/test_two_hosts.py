@@ -1,4 +1,5 @@
-"""Two worker hosts: each takes its own bay's runs and touches no instrument of the other's.
+"""Two worker hosts: each takes its own bay's runs and touches no instrument of the other's; two
+of one bay take its runs by turns, and either may lose its power.
 
 Processes stand for hosts: each has its own data folder and nothing in common with the other but
 PostgreSQL and Valkey. Whom they talk to is read from the kernel's table of connections.
@@ -6,18 +7,22 @@ PostgreSQL and Valkey. Whom they talk to is read from the kernel's table of conn
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from testbed.runs import doorbell
-from testbed.runs.models import Run
+from testbed.runs import control, doorbell
+from testbed.runs.models import Lease, Run
 from testbed.tools.models import Area, Tool
-from tests.crash.conftest import FAST, swept_until, until, worker
+from tests.crash.conftest import FAST, SLOW, swept_until, until, worker
 from tests.crash.house import descendants
+from tests.crash.test_killed_worker import check_nothing_twice, events
 from tests.runs.floor import Floor
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow, pytest.mark.nightly]
@@ -25,18 +30,27 @@ ESTABLISHED = "01"
 
 
 @contextmanager
-def host(bay: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def host(bay: str, folder: Path, name: str = "") -> Iterator[subprocess.Popen[bytes]]:
     """A worker host of one bay, told at the end to stop, which stops its workers."""
-    (folder / bay).mkdir()
-    command = ["tests.crash.one_host", str(folder / bay), bay]
-    with worker(command, folder / f"{bay}.log") as process:
+    own = name or bay
+    (folder / own).mkdir()
+    command = ["tests.crash.one_host", str(folder / own), bay]
+    with worker(command, folder / f"{own}.log") as process:
         try:
             yield process
         finally:
-            started = descendants(process.pid) - {process.pid}
-            process.terminate()
-            assert process.wait(30) == 0, (folder / f"{bay}.log").read_text()
-            assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
+            if process.poll() != -signal.SIGKILL:
+                started = descendants(process.pid) - {process.pid}
+                process.terminate()
+                assert process.wait(30) == 0, (folder / f"{own}.log").read_text()
+                assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]
+
+
+def cut_power(process: subprocess.Popen[bytes]) -> None:
+    """kill -9 of the host and of everything that it started."""
+    for pid in descendants(process.pid):
+        os.kill(pid, signal.SIGKILL)
+    process.wait(10)
 
 
 def reached(pid: int) -> set[int]:
@@ -90,3 +104,66 @@ def test_each_host_serves_its_bay_and_reaches_no_other_instrument(
 def rung(queue: str) -> bool:
     doorbell.send_canary(queue)
     return doorbell.worker_seen(queue) is not None
+
+
+@contextmanager
+def two_of_one_bay(
+    floor: Floor, folder: Path
+) -> Iterator[tuple[subprocess.Popen[bytes], subprocess.Popen[bytes]]]:
+    """Both serve scanner and track: a worker that is ready has told its tools to be safe."""
+    assert floor.fab is not None
+    safes = floor.fab.control.counters("track")["safes"]
+
+    def are_ready(hosts: int) -> bool:
+        assert floor.fab is not None
+        return bool(floor.fab.control.counters("track")["safes"] >= safes + hosts)
+
+    with host("litho", folder, "first") as first:
+        until("the first host is ready", lambda: are_ready(1))
+        with host("litho", folder, "second") as second:
+            until("the second host is ready", lambda: are_ready(2))
+            yield first, second
+
+
+def holds(process: subprocess.Popen[bytes], run: Run) -> bool:
+    """True when a process of this host holds the lease on the run's tool now."""
+    row = Lease.objects.get(tool=run.tool)
+    return row.holder != "" and int(row.holder.split(":")[1]) in descendants(process.pid)
+
+
+@pytest.mark.parametrize("victim", ["at_work", "idle"])
+def test_two_hosts_of_one_bay_take_turns_and_either_may_lose_its_power(
+    victim: str, crash_floor: Floor, tmp_path: Path
+) -> None:
+    floor = crash_floor
+    assert floor.fab is not None
+    fab = floor.fab.control
+    fab.rescale(FAST)
+    coated = fab.counters("track")["starts"]
+    before = fab.counters("scanner")
+    with two_of_one_bay(floor, tmp_path) as hosts:
+        run = swept_until(floor.start("coat", (3, 4)), "completed")
+        assert all(ports_of(floor, "track") & reached(one.pid) for one in hosts)
+        assert fab.counters("track")["starts"] - coated == 2
+        assert Counter(events(run))["step.intent"] == run.steps.count()
+        fab.rescale(SLOW)
+        run = floor.start("expose")
+        until("an exposure", lambda: "RUNNING" in fab.state("scanner")["jobs"].values())
+        until("its lease", lambda: any(holds(one, run) for one in hosts))
+        [at_work] = [one for one in hosts if holds(one, run)]
+        [idle] = [one for one in hosts if one is not at_work]
+        cut_power(at_work if victim == "at_work" else idle)
+        if victim == "at_work":
+            assert swept_until(run, "held").held_why == "worker_lost"
+            control.resolve(
+                actor=floor.technician, run=run, choice="skip_wafer", note="partly exposed"
+            )
+        fab.rescale(FAST)
+        swept_until(run, "completed")
+    assert ("lease.taken_over" in events(run)) == (victim == "at_work")
+    first = "aborted" if victim == "at_work" else "processed"
+    assert list(run.run_wafers.values_list("state", flat=True)) == [first, "processed"]
+    check_nothing_twice(run, floor, before["starts"])
+    begun = Counter(event.data["step"] for event in run.events.filter(kind="step.intent"))
+    assert set(begun.values()) == {1}
+    assert not Lease.objects.exclude(holder="").exists()

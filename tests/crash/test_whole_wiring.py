@@ -27,10 +27,11 @@ def tool_worker(queue: str) -> list[str]:
 
 @pytest.fixture
 def background(crash_floor: Floor, tmp_path: Path) -> Iterator[None]:
-    """The background worker and beat."""
+    """One worker for watchdog and background, and beat."""
     beat = ["beat", "--schedule", str(tmp_path / "beat"), "--pidfile=", "-l", "warning"]
     with ExitStack() as stack:
-        background = [*CELERY, "worker", "-Q", "background", "-n", "background@%h", *QUIET]
+        queues = "watchdog,background"
+        background = [*CELERY, "worker", "-Q", queues, "-n", "background@%h", *QUIET]
         stack.enter_context(worker(background, tmp_path / "background.log"))
         stack.enter_context(worker([*CELERY, *beat], tmp_path / "beat.log"))
         yield

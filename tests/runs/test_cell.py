@@ -16,6 +16,7 @@ from django.utils import timezone
 from instruments.catalogue import PLANS
 from instruments.jobs import WaferOrder
 from testbed.booking.models import Allocation, AllocationKind
+from testbed.material.models import SubstrateState
 from testbed.people.models import User
 from testbed.process.models import Operation, Recipe, Route
 from testbed.refusals import Refusal
@@ -25,6 +26,7 @@ from testbed.runs.lease import LeaseLost
 from testbed.runs.models import Lease, Reading, Run, RunTool, Step, TraceBlock
 from testbed.runs.start import start
 from testbed.runs.states import RunState, StepState
+from testbed.runs.way import way_of
 from testbed.tools import states
 from testbed.tools.models import StateSpan, Tool
 from testbed.usage.lines import settle
@@ -222,6 +224,26 @@ def test_an_emergency_stop_by_the_company_reaches_both_tools_and_says_how_long_i
     assert run.events.get(kind="run.emergency_stop").actor == alice
 
 
+def test_a_wafer_that_one_tool_has_worked_on_is_left_out_as_no_untouched_one(cell: Cell) -> None:
+    run = cell.start()
+    coat, expose = (run.steps.filter(is_process=True, slot=1, tool=cell.floor.tools[kind]).first()
+                    for kind in ("track", "scanner"))  # fmt: skip
+    assert coat is not None
+    assert expose is not None
+    assert coat.wafer is not None
+    before = run.steps.filter(seq__lt=expose.seq)
+    before.update(state=StepState.INTENT)
+    before.update(state=StepState.DONE)
+    run.run_wafers.filter(wafer=coat.wafer).update(state=SubstrateState.IN_PROCESS)
+    for to in ("setting_up", "running", "held"):
+        Run.objects.filter(pk=run.pk).update(state=to)
+    run.refresh_from_db()
+    control.resolve(actor=cell.floor.technician, run=run, choice="skip_wafer", note="scanner down")
+    assert run.run_wafers.get(wafer=coat.wafer).state == SubstrateState.ABORTED
+    # No other run coats it a second time.
+    assert way_of(cell.floor.lot, cell.operation.route_id).is_touched(coat.wafer, cell.operation)
+
+
 # -- leases of several tools -------------------------------------------------------------------
 def test_all_are_claimed_or_none(floor: Floor) -> None:
     ids = sorted(tool.pk for tool in floor.tools.values())
@@ -304,6 +326,31 @@ def test_claims_that_overlap_never_share_a_tool_and_never_wait_for_each_other(
     assert wrong == []
     assert sum(got.values()) > 6
     assert not Lease.objects.exclude(holder="").exists()
+
+
+@pytest.mark.race
+def test_a_cells_heartbeat_and_those_who_look_at_its_leases_never_wait_for_each_other(
+    transactional_db: None, scanner: Tool, track: Tool
+) -> None:
+    ids = sorted([scanner.pk, track.pk])
+    # The rows lie in the table the other way round, where an UPDATE finds them.
+    for tool_id in reversed(ids):
+        Lease.objects.create(tool_id=tool_id)
+    held = lease.claim(tool_ids=ids, run_id=None)
+    assert held is not None
+
+    def look() -> None:
+        for _round in range(150):
+            with transaction.atomic():
+                lease.fence(held)
+
+    def extend() -> None:
+        for _round in range(150):
+            assert lease.extend(held)
+
+    with working(look, look, extend) as raised:
+        pass
+    assert raised == []
 
 
 def test_dead_tools_are_taken_over_beside_each_other() -> None:

@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from testbed.booking.models import Booking, Sharer
+from testbed.material.models import SubstrateState
 from testbed.notices.models import Notice, NoticeState
 from testbed.notices.sort import sort_new
 from testbed.people.models import User
@@ -32,6 +33,7 @@ def held(floor: Floor, state: str, *, process: bool = True, **evidence: Any) -> 
     run.steps.filter(seq__lt=step.seq).update(state=StepState.DONE)
     for to in WAY[state]:
         Step.objects.filter(pk=step.pk).update(state=to, attempts=1)
+        run.run_wafers.filter(wafer=step.wafer).update(state=SubstrateState.IN_PROCESS)
     for to in ("setting_up", "running", "held"):
         Run.objects.filter(pk=run.pk).update(state=to)
     Run.objects.filter(pk=run.pk).update(evidence={"safe": True} | evidence)
@@ -65,6 +67,13 @@ def test_a_process_is_offered_again_only_if_the_tool_never_saw_it(floor: Floor) 
         run = held(floor, "unknown", tool_says=says)
         assert not {"start", "repeat"} & set(codes(run))
         Run.objects.filter(pk=run.pk).update(state="aborted")
+        run.run_wafers.update(state=SubstrateState.SKIPPED)
+
+
+def test_a_job_that_the_tool_had_taken_is_not_offered_again_whatever_it_says(floor: Floor) -> None:
+    run = held(floor, "unknown", tool_says="not_started")
+    run.steps.filter(state=StepState.UNKNOWN).update(handle="J7")
+    assert codes(run) == ["ask_again", "mark_done", "skip_wafer", "abort"]
 
 
 def test_what_changes_no_wafer_may_be_repeated(floor: Floor) -> None:
@@ -193,3 +202,45 @@ def test_the_runs_people_and_who_can_decide_hear_that_it_is_held(
     assert happened in texts["ko"]["sentences"]
     assert rows[0].path == f"/runs/{run.pk}/"
     assert {row.state for row in rows} == {NoticeState.MAILED}
+
+
+def hold(run: Run, seen: Run, why: str = "unreachable") -> Run:
+    """Hold the run as a worker does that has last read it as `seen`."""
+    claim = lease.claim(tool_ids=[run.tool_id], run_id=run.pk)
+    assert claim is not None
+    moves.hold(claim, seen, None, why=why, known=True, evidence={"safe": True}, wire=())
+    run.refresh_from_db()
+    return run
+
+
+def test_a_stop_that_comes_while_the_run_is_being_held_is_kept(floor: Floor) -> None:
+    run = floor.start("coat")
+    seen = Run.objects.get(pk=run.pk)
+    control.stop(actor=floor.technician, run=run)
+    assert hold(run, seen).ask == "stop"
+
+
+def test_an_abort_that_comes_while_the_run_is_being_held_is_kept_and_rung(floor: Floor) -> None:
+    run = floor.start("coat")
+    seen = Run.objects.get(pk=run.pk)
+    control.abort(actor=floor.technician, run=run)
+    assert hold(run, seen).ask == "abort"
+    assert run.due_at is not None
+    # One that the tool did not confirm is asked for again by a person.
+    assert hold(run, run, "abort_unconfirmed").ask == ""
+    assert run.due_at is None
+
+
+def test_a_stop_leaves_no_wafer_in_process(floor: Floor) -> None:
+    """Not even one whose measurement was begun, and could not be sent."""
+    run = floor.start("coat", (1,))
+    run.steps.update(is_process=False)
+    run.run_wafers.update(state=SubstrateState.IN_PROCESS)
+    for to in ("setting_up", "running"):
+        Run.objects.filter(pk=run.pk).update(state=to, ask="stop")
+    run.refresh_from_db()
+    claim = lease.claim(tool_ids=[run.tool_id], run_id=run.pk)
+    assert claim is not None
+    moves.skip_rest(claim, run, list(run.steps.all()))
+    assert run.state == RunState.STOPPED
+    assert run.run_wafers.get().state == SubstrateState.STOPPED

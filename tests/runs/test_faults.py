@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
+import uuid
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
 from testbed.people.models import User
 from testbed.runs import advance as engine
-from testbed.runs import control, log, sessions
+from testbed.runs import control, log, moves, sessions, sweep
 from testbed.runs.attempt import Attempt
 from testbed.runs.choices import choices
-from testbed.runs.models import Run
+from testbed.runs.lease import Claim
+from testbed.runs.models import Lease, Run
 from testbed.runs.states import RunState, StepState
 from testbed.tools import states
 from testbed.tools.models import E10State, StateSpan, Tool
@@ -170,6 +174,54 @@ def test_what_nobody_foresaw_is_held_with_the_tool_made_safe(
     assert "ZeroDivisionError" in run.evidence["error"]
     assert fab_of(live_floor).control.counters("track")["safes"] > before
     monkeypatch.undo()
+
+
+def test_what_cannot_be_stored_holds_the_run_at_the_step_it_belongs_to(
+    live_floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, real = live_floor.start("coat", [1]), moves.go_on
+
+    def broken(held: Claim, run: Run) -> None:
+        if run.steps.filter(is_process=True, state=StepState.DONE).exists():
+            raise ZeroDivisionError
+        real(held, run)
+
+    monkeypatch.setattr(moves, "go_on", broken)
+    assert drive(run).state == RunState.HELD
+    assert run.steps.get(is_process=True).state == StepState.UNKNOWN
+    assert choices(run)[0].code == "ask_again"
+    monkeypatch.undo()
+    assert decide(live_floor, run, "ask_again").state == RunState.COMPLETED
+
+
+def test_a_run_that_cannot_be_closed_is_held(
+    live_floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = live_floor.start("coat", [1])
+    monkeypatch.setattr(moves, "_certify_clean", lambda run: 1 // 0)
+    assert drive(run).state == RunState.HELD
+    assert not run.steps.filter(state__in=[StepState.INTENT, StepState.SENT]).exists()
+    assert decide(live_floor, run, "abort").state == RunState.ABORTED
+
+
+def test_a_job_that_the_tool_took_and_denies_is_never_begun_again(
+    live_floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "SLICE_S", 0.0)
+    run = live_floor.start("coat", [1])
+    while not run.steps.filter(state=StepState.SENT, is_process=True).exists():
+        assert engine.advance(run.pk)
+    fab = fab_of(live_floor).control
+    starts = fab.counters("track")["starts"]
+    # By another name the tool knows no such job, and it has lost none.
+    run.steps.filter(state=StepState.SENT).update(token=uuid.uuid4())
+    Lease.objects.update(holder="dead", expires_at=timezone.now() - timedelta(seconds=1))
+    sweep.take_over_dead()
+    run.refresh_from_db()
+    assert run.state == RunState.HELD
+    assert choices(run)[0].code == "ask_again"
+    assert decide(live_floor, run, "ask_again").state == RunState.HELD
+    assert fab.counters("track")["starts"] == starts
 
 
 def test_a_tool_that_lost_its_memory_is_never_trusted_with_a_guess(

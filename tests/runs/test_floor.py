@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.test import Client
 from django.utils import timezone
+from redis.exceptions import RedisError
 from rest_framework.test import APIClient
 
 from testbed.material.models import LotState, SlotMap
 from testbed.people.models import User
-from testbed.runs import jobs
+from testbed.runs import doorbell, jobs
 from testbed.runs.models import Run, RunEvent
 from testbed.runs.states import RunState, StepState
 from tests.runs.floor import Floor
@@ -140,6 +142,21 @@ def test_the_bay_shows_run_wafer_and_step(floor: Floor, sign_in: SignIn, auditor
 
 
 @pytest.mark.django_db
+def test_the_tablets_page_comes_without_valkey(
+    floor: Floor, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = floor.start("coat")
+    Run.objects.update(changed_at=timezone.now() - timedelta(minutes=5))
+    client = sign_in(floor.technician)
+
+    def away(*args: object, **kwargs: object) -> None:
+        raise RedisError
+
+    monkeypatch.setattr(doorbell.cache, "get", away)
+    page = client.get(f"/floor/runs/{run.pk}/", headers={"accept-language": "en"})
+    assert "No worker of this tool has signed in" in page.content.decode()
+
+
 def test_a_held_run_is_decided_on_the_tablet(floor: Floor, sign_in: SignIn) -> None:
     run = held(floor, StepState.UNKNOWN)
     text = sign_in(floor.technician).get(f"/floor/runs/{run.pk}/", headers=EN).content.decode()

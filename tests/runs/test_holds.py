@@ -76,6 +76,32 @@ def test_people_are_told_before_the_limit_and_once(
     assert not QueueClock.objects.exists()
 
 
+def test_wafers_that_come_later_are_warned_of_although_others_are_over_their_time(
+    floor: Floor, coated_at: datetime
+) -> None:
+    later = coated_at + timedelta(minutes=LIMIT - 10)
+    Run.objects.filter(pk=passed(floor, "coat", (3,)).pk).update(ended_at=later)
+    for minutes in (LIMIT - 1, LIMIT + 1, LIMIT + 2):
+        look(coated_at, minutes)
+    assert LotHold.objects.get().wafers.count() == 2
+    clock = QueueClock.objects.get()
+    assert (clock.slots, clock.due_at) == ([3], later + timedelta(minutes=LIMIT))
+    Notice.objects.all().delete()
+    assert (look(later, 89), look(later, 91), look(later, 92)) == (0, 1, 0)
+    assert Notice.objects.filter(kind="queue_time").exists()
+    assert look(later, LIMIT + 1) == 1
+    assert LotHold.objects.get().wafers.count() == 3
+
+
+def test_a_limit_as_short_as_the_jobs_period_is_warned_of_in_time(
+    floor: Floor, coated_at: datetime
+) -> None:
+    floor.route.operations.filter(name_en="expose").update(within_minutes=1)
+    assert look(coated_at, 29 / 60) == 1
+    assert Notice.objects.filter(kind="queue_time").exists()
+    assert not LotHold.objects.exists()
+
+
 def test_no_clock_runs_for_a_lot_that_has_been_handed_back(
     floor: Floor, coated_at: datetime
 ) -> None:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from testbed.runs import guard, lease
-from testbed.runs.guard import Guard, LeaseOver
+from testbed.runs.guard import EmergencyStop, Guard, LeaseOver
 from testbed.runs.lease import Claim, LeaseLost
-from testbed.runs.models import Lease
+from testbed.runs.models import Lease, Run
+from testbed.tools import states
 from testbed.tools.models import Tool
 from tests.runs.floor import Floor
+from tests.runs.test_engine import working
 
 ACTS = st.lists(
     st.tuples(
@@ -136,3 +142,66 @@ def test_a_guard_that_is_over_lets_nothing_be_written(floor: Floor) -> None:
         watch.may_write()
     with pytest.raises(LeaseOver):
         watch.may_write()
+
+
+def test_the_deadline_is_looked_at_after_a_database_that_kept_us_waiting(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = floor.start("coat")
+    held = lease.claim(tool_ids=[run.tool_id], run_id=run.pk)
+    assert held is not None
+    watch = Guard(held, run_id=run.pk, began=guard.clock())
+    watch._deadline = guard.clock() + 0.05
+
+    def slowly() -> tuple[str, bool]:
+        time.sleep(0.1)
+        return "", False
+
+    monkeypatch.setattr(watch, "_read_wishes", slowly)
+    with pytest.raises(LeaseOver):
+        watch.may_write()
+
+
+def end_every_session() -> None:
+    """As when PostgreSQL is started anew."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+        )
+
+
+@pytest.fixture
+def guarded(
+    transactional_db: None, floor: Floor, settings: Any
+) -> Iterator[tuple[Floor, Run, Guard]]:
+    """A run under a guard whose database connections are all broken and can be opened anew."""
+    settings.LEASE_HEARTBEAT_S, settings.LEASE_TTL_S = 0.1, 2.0
+    run = floor.start("coat")
+    held = lease.claim(tool_ids=[run.tool_id], run_id=run.pk)
+    assert held is not None
+    with Guard(held, run_id=run.pk, began=guard.clock()) as watch:
+        time.sleep(0.3)
+        with working(end_every_session) as raised:
+            pass
+        assert raised == []
+        yield floor, run, watch
+    connection.close()
+
+
+def test_an_emergency_stop_is_seen_after_the_database_was_away(
+    guarded: tuple[Floor, Run, Guard],
+) -> None:
+    floor, run, watch = guarded
+    with working(partial(states.emergency_stop, actor=floor.technician, tool=run.tool)) as raised:
+        pass
+    assert raised == []
+    with pytest.raises(EmergencyStop):
+        watch.rest(1.5)
+
+
+def test_the_lease_is_extended_after_the_database_was_away(
+    guarded: tuple[Floor, Run, Guard],
+) -> None:
+    _floor, _run, watch = guarded
+    watch.rest(2.5)

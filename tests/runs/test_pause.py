@@ -153,6 +153,36 @@ def test_a_run_that_is_being_ended_is_not_paused(floor: Floor) -> None:
         pause.pause(actor=floor.technician, run=run, reason="wait")
 
 
+def test_an_abort_of_a_paused_run_is_not_overtaken_by_going_on(floor: Floor) -> None:
+    run = asked_and_paused(floor)
+    control.abort(actor=floor.technician, run=run)
+    with pytest.raises(Refusal, match="not_paused"):
+        pause.resume(actor=floor.technician, run=run)
+    assert now(run) == ("paused", "person", "abort")
+
+
+def test_a_step_that_a_lost_worker_had_not_sent_waits_for_a_supply_too(
+    live_floor: Floor,
+) -> None:
+    supply = Utility.objects.create(code="gas", name_ko="가스", name_en="Gas", settle_s=0)
+    supply.tools.set([live_floor.tools["track"]])
+    run = live_floor.start("coat", [1])
+    while run.steps.filter(kind="settings").exclude(state=StepState.DONE).exists():
+        assert engine.advance(run.pk)
+    step = run.steps.get(is_process=True)
+    run.steps.filter(pk=step.pk).update(state=StepState.INTENT, attempts=1)
+    Lease.objects.update(holder="dead", expires_at=timezone.now() - timedelta(seconds=1))
+    failures.report(actor=live_floor.technician, utility=supply, reason="leak")
+    drive(run)
+    assert now(run) == ("paused", "supply", "")
+    step.refresh_from_db()
+    assert step.state == StepState.PENDING
+    assert live_floor.fab is not None
+    failures.end(actor=live_floor.technician, utility=supply)
+    assert pause.resume_settled() == 1
+    assert drive(run).state == RunState.COMPLETED
+
+
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 201])
 def test_a_pause_has_a_reason(floor: Floor, reason: str) -> None:
     run = floor.start("coat")

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pgtrigger
 import pytest
 from django.core.management import call_command
 from django.db import transaction
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from testbed.people.models import User
 from testbed.process.models import RecipeVersion
-from testbed.runs import proof
-from testbed.runs.models import Reading, Run, TraceBlock
-from tests.runs.floor import Floor
+from testbed.process.versions import body_hash
+from testbed.runs import advance as engine
+from testbed.runs import control, log, proof
+from testbed.runs.models import Reading, Run, TraceBlock, WireLog
+from tests.runs.floor import Floor, drive
+from tests.runs.test_engine import working
 
 
 def other_number(run: Run) -> None:
@@ -53,11 +58,33 @@ def other_recipe(run: Run) -> None:
         RecipeVersion.objects.filter(pk=run.recipe_version_id).update(body={"operation": "coat"})
 
 
+def other_recipe_with_its_hash(run: Run) -> None:
+    other_recipe(run)
+    Run.objects.filter(pk=run.pk).update(recipe_sha256=body_hash({"operation": "coat"}))
+
+
+def other_order(run: Run) -> None:
+    """As if the tool had been set otherwise."""
+    step = run.steps.get(kind="settings")
+    step.params["settings"][0][1] = "other"
+    step.save()
+
+
+def other_wafer(run: Run) -> None:
+    run.run_wafers.update(state="skipped")
+
+
+def removed_step(run: Run) -> None:
+    with pgtrigger.ignore("runs.Step:done_stays_done"):
+        run.steps.get(is_process=True).delete()
+
+
 def test_whatever_is_changed_is_found(
     live_floor: Floor, api: Callable[[User], APIClient], alice: User, charlie: User,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    ways = (other_number, other_unit, removed, added, other_bytes, other_curve, other_recipe)
+    ways = (other_number, other_unit, removed, added, other_bytes, other_curve, other_recipe,
+            other_recipe_with_its_hash, other_order, other_wafer, removed_step)  # fmt: skip
     run = live_floor.run("coat", [1])
     verdict = proof.verify(run)
     assert verdict.whole
@@ -76,3 +103,45 @@ def test_whatever_is_changed_is_found(
     with pytest.raises(SystemExit):
         call_command("verify_run", str(run.pk))
     assert "BROKEN" in capsys.readouterr().out
+
+
+def test_a_wires_log_is_proved_and_nothing_can_be_put_beside_it(live_floor: Floor) -> None:
+    run = live_floor.start("coat", [1])
+    engine.advance(run.pk)
+    control.abort(actor=live_floor.technician, run=run)
+    assert drive(run).state == "aborted"
+    assert proof.verify(run).whole
+    kept = run.wire_logs.get()
+    with transaction.atomic():
+        WireLog.objects.create(run=run, exchanges=[])
+        assert not proof.verify(run).whole
+        transaction.set_rollback(True)
+    with pgtrigger.ignore("runs.WireLog:append_only"):
+        WireLog.objects.filter(pk=kept.pk).update(exchanges=kept.exchanges[:-1])
+    assert not proof.verify(run).whole
+
+
+def test_a_number_put_into_a_run_that_left_none_is_found(floor: Floor) -> None:
+    run = floor.start("coat")
+    assert proof.verify(run).whole
+    Reading.objects.create(
+        run=run, step=run.steps.all()[0], key="thickness", unit="nm", value=1.0, at=timezone.now()
+    )
+    assert not proof.verify(run).whole
+
+
+def test_a_run_that_is_written_meanwhile_is_whole(
+    transactional_db: None, floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, real = floor.start("coat"), log.digest_of
+
+    def meanwhile(*args: Any, **kwargs: Any) -> str:
+        monkeypatch.setattr(log, "digest_of", real)
+        with working(lambda: log.append(run=run, kind="run.running")) as raised:
+            pass
+        assert raised == []
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(log, "digest_of", meanwhile)
+    assert proof.verify(run).whole
+    assert run.events.count() == 2

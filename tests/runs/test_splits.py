@@ -110,6 +110,18 @@ def test_what_is_no_table_is_refused(text: str) -> None:
         splits.read_csv(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("slot,dose\n3,1,5", 2), ("slot,dose\n1,20\n3,20\n3,30", 4), ("slot,dose,dose\n3,1,2", 1)],
+)
+def test_a_decimal_comma_or_a_slot_twice_is_refused_with_its_line(text: str, line: int) -> None:
+    with pytest.raises(Refusal, match="not_a_table") as refused, translation.override("en"):
+        splits.read_csv(text)
+    assert str(refused.value.message).startswith(f"Line {line}:")
+    # What a spreadsheet hangs on behind is no cell.
+    assert splits.read_csv("slot,dose\n3,20,,\n") == {3: {"dose": "20"}}
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.dictionaries(st.integers(1, 6), st.integers(1000, 2000)))
 def test_each_wafer_is_processed_under_its_own_settings_and_no_step_is_lost(
