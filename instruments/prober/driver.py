@@ -49,7 +49,7 @@ class Prober(SiteTool):
         doc="Points of the sweep, ends included.",
     )  # fmt: skip
     sweep_compliance = Setting(
-        "SWE:COMP", unit="A", low=1e-9, high=0.1, kind=RECIPE, verify=1e-9,
+        "SWE:COMP", unit="A", low=1e-9, high=0.1, kind=RECIPE, verify=1e-10,
         doc="Current that no point of the sweep exceeds.",
     )  # fmt: skip
     sweep_nplc = Setting(
@@ -69,7 +69,7 @@ class Prober(SiteTool):
         ramp=Ramp(step=0.01, every_s=0.002), doc="Level of the current source.",
     )  # fmt: skip
     compliance_current = Setting(
-        "SENS:CURR:PROT", unit="A", low=1e-9, high=0.1, verify=1e-9,
+        "SENS:CURR:PROT", unit="A", low=1e-9, high=0.1, verify=1e-10,
         doc="Current that the voltage source does not exceed.",
     )  # fmt: skip
     compliance_voltage = Setting(

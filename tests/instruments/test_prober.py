@@ -12,11 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from instruments.errors import LimitExceeded, Rejected
+from instruments.errors import LimitExceeded, Mismatch, Rejected
 from instruments.fab.models.smu import Diode, Resistor, forced, plain_head
+from instruments.jobs import NotStarted, StepOrder
 from instruments.prober.driver import Prober
 from instruments.prober.steps import PROGRAM
 from tests.instruments.conftest import NAMES, Fab, carry_out
+from tests.instruments.test_meta import Foreign
 from tests.instruments.test_models import Bench
 
 few = settings(deadline=None, max_examples=30)
@@ -303,3 +305,23 @@ def test_pymeasures_own_driver_talks_to_it(fab: Fab) -> None:
         assert not smu.source_enabled
     finally:
         smu.adapter.close()
+
+
+# ---------------------------------------------------------------- small currents
+class Stuck(Foreign):
+    """Takes every command, and its compliance is always this."""
+
+    def command(self, line: str, timeout_s: float | None = None) -> None:
+        """Nothing happens."""
+
+
+def test_a_compliance_of_another_size_is_seen() -> None:
+    """A step that was never carried out must not pass for done because amperes are small."""
+    tool = Prober(Stuck("5e-07"))
+    wanted = {"settings": [["sweep_compliance", 1e-9]]}
+    found = PROGRAM.reconcile(tool, StepOrder("settings", "Set", wanted, "verify"))
+    assert isinstance(found, NotStarted)
+    for row in ("sweep_compliance", "compliance_current"):
+        with pytest.raises(Mismatch):
+            setattr(Prober(Stuck("1.9e-9")), row, 1e-9)
+        setattr(Prober(Stuck("0.0123456789")), row, 0.01234567891)
