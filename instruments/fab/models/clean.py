@@ -81,7 +81,7 @@ class CleanModel(ProcessModel):
         """Readings and results of the manual."""
         return {
             "BATH:STAT?": lambda _: "WET" if self.running else "IDLE",
-            "BATH:NOW?": lambda _: f"{self._bath() + 0.05 * self.rng.normal():.3f}",
+            "BATH:NOW?": lambda _: f"{self._bath() + 0.05 * self.flicker.normal():.3f}",
             "CLEA:CERT?": lambda a: str(self.ended_job(self._quoted(a)).data["certificate"]),
             "RINS:RES?": lambda a: f"{self.ended_job(self._quoted(a)).data['resistivity']:.4f}",
         }

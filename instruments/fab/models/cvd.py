@@ -80,7 +80,7 @@ class CvdModel(ProcessModel):
         return {
             "HEAT:STAT?": lambda _: "HOT" if self.running else "WARM",
             "CHAM:WALL?": lambda _: str(self.counters["wall_nm"]),
-            "GAS:LINE?": lambda _: f"{210 + 0.5 * self.rng.normal():.3f}",
+            "GAS:LINE?": lambda _: f"{210 + 0.5 * self.flicker.normal():.3f}",
             "DEP:THIC?": lambda a: f"{self.ended_job(self._quoted(a)).data['measured']:.4f}",
             "CHAM:CLE": lambda _: self._clean_chamber(),
         }

@@ -64,7 +64,7 @@ class ScannerModel(ToolModel):
             "SHUT:STAT?": lambda _: "OPEN" if self.shutter_open else "CLOSED",
             "STAG:STAT?": lambda _: self.stage,
             "LENS:HEAT?": lambda _: f"{self._heat_now() * HEAT_FOCUS_NM:.6g}",
-            "SENS:TEMP?": lambda _: f"{22.0 + 0.003 * self.rng.normal():.4f}",
+            "SENS:TEMP?": lambda _: f"{22.0 + 0.003 * self.flicker.normal():.4f}",
             "COUN:PULS?": lambda _: str(self.counters["pulses"]),
             "TRAC:PULS?": lambda a: str(self.ended_job(self._quoted(a)).data["pulses"]),
         }
