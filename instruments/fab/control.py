@@ -43,7 +43,7 @@ class ControlServer:
             "deliver": self._deliver,
             "truth": self._truth,
             "wafer": lambda wafer_id: self._now().describe(wafer_id),
-            "fault": lambda **fields: self._faults.arm(Fault(**fields)),
+            "fault": self._arm,
             "process_fault": lambda tool, kind, amount: self._power(tool).tool.disturb(
                 kind, float(amount)
             ),
@@ -96,6 +96,12 @@ class ControlServer:
         if tool not in self._powers:
             raise LookupError(f"no tool is called {tool}")
         return self._powers[tool]
+
+    def _arm(self, **fields: Any) -> None:
+        fault = Fault(**fields)
+        if fault.tool:
+            self._power(fault.tool)
+        self._faults.arm(fault)
 
     def _deliver(
         self,
