@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import DTypeLike, NDArray
 
-from instruments.errors import LimitExceeded, Mismatch, Rejected
+from instruments.errors import Garbled, LimitExceeded, Mismatch, Rejected
 from instruments.fab.models.smu import Diode, Resistor, forced, plain_head
 from instruments.jobs import NotStarted, StepOrder
 from instruments.prober.driver import Prober
@@ -325,3 +326,39 @@ def test_a_compliance_of_another_size_is_seen() -> None:
         with pytest.raises(Mismatch):
             setattr(Prober(Stuck("1.9e-9")), row, 1e-9)
         setattr(Prober(Stuck("0.0123456789")), row, 0.01234567891)
+
+
+# ---------------------------------------------------------------- what leaves, and what is wrong
+@pytest.mark.parametrize("how", ["undocked", "fetched"])
+def test_no_wafer_leaves_from_under_needles_that_are_down(how: str) -> None:
+    bench = Bench()
+    bench.dock("prober", "PRB:LOAD 1", "PRB:MOVE 5,3", "PRB:CONT DOWN", "OUTP 1", "SOUR:VOLT 0.6")
+    bench.say(*(("prober", "CARR:UND") if how == "undocked" else ("film", 'CARR:DOCK "F1"')))
+    state = bench.say("prober", "PRB:CONT?;OUTP?;SOUR:VOLT?;PRB:WAF?")
+    assert state == 'UP;0;0;""'
+    bench.say("film", "CARR:UND")
+    bench.dock("prober")
+    assert bench.say("prober", "PRB:WAF?") == '""'
+
+
+class Tabled(Foreign):
+    """A prober whose table has three dies, and whose curves are `length` samples long."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__("0.5")
+        self.length = length
+
+    def block(
+        self, line: str, dtype: DTypeLike = "<f4", timeout_s: float | None = None
+    ) -> NDArray[Any]:
+        count = 3 * Prober.columns if line.startswith("DATA:SITE?") else self.length
+        return np.ones(count, dtype="<f4")
+
+
+def test_curves_that_do_not_belong_to_the_table_are_garbled() -> None:
+    order = StepOrder("measure", "Probe", {}, "repeat")
+    assert len(PROGRAM.finished(Prober(Tabled(33)), order, "J1").sites) == 12
+    link = Tabled(32)
+    with pytest.raises(Garbled):
+        PROGRAM.finished(Prober(link), order, "J1")
+    assert link.distrusted

@@ -200,6 +200,9 @@ class ToolModel:
     def make_safe(self) -> None:
         """Close and park what the tool has."""
 
+    def carrier_leaves(self) -> None:
+        """The carrier is about to go, with every wafer of it."""
+
     def reset_volatile(self) -> None:
         """Power was lost: forget what no battery keeps."""
 
@@ -340,6 +343,7 @@ class ToolModel:
             holder.advance()
             if holder.running is not None:
                 raise Refuse(-221, f"Settings conflict; {wanted} is in use at {holder.name}")
+            holder.carrier_leaves()
             holder.carrier_id = ""
         carrier.place = self.name
         self.carrier_id, self.docked_at = wanted, self.clock.now() + DOCK_S
@@ -366,6 +370,7 @@ class ToolModel:
         if self.running is not None:
             raise Refuse(-200, "Execution error; a job runs")
         if self.carrier_id:
+            self.carrier_leaves()
             self.world.carrier(self.carrier_id).place = STOCKER
         self.carrier_id = ""
 
