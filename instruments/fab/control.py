@@ -116,6 +116,9 @@ class ControlServer:
             # Someone at the load port takes off what an idle tool no longer needs.
             if power.tool.carrier_id == carrier_id and power.tool.running is None:
                 power.tool.execute("CARR:UND")
+            job = power.tool.running
+            if job and job.wafer_id in wafers.values() and power.tool.carrier_id != carrier_id:
+                raise ValueError(f"{power.tool.name} works on {job.wafer_id}")
         world.deliver(
             carrier_id,
             {int(slot): wafer_id for slot, wafer_id in wafers.items()},

@@ -15,7 +15,7 @@ import pytest
 from instruments.fab import memory as memory_module
 from instruments.fab.__main__ import main
 from instruments.fab.config import BadConfig, default_config, parse_config, read_config
-from instruments.fab.control import ControlError, FabControl
+from instruments.fab.control import ControlError, ControlServer, FabControl
 from instruments.fab.faults import Fault, Faults
 from instruments.fab.memory import Memory, NoMemory
 from instruments.fab.models import base
@@ -269,3 +269,23 @@ def test_results_are_kept_for_the_last_jobs_and_tokens_for_ever(
     assert float(bench.say("cmp", 'POL:REM? "J000003"')) > 0
     assert bench.say("cmp", 'JOB:FIND? "cmp-0"') == "J000001"
     assert bench.say("cmp", 'JOB:STAT? "J000001"').startswith("DONE,1.0000")
+
+
+def test_no_delivery_takes_a_wafer_out_of_a_running_job() -> None:
+    bench = Bench(wafers=2)
+    powers = {kind: ToolPower(tool) for kind, tool in bench.tools.items()}
+    server = ControlServer(bench.world, Faults(), powers, 0)
+
+    def deliver(carrier_id: str, wafer_id: str) -> bool:
+        asked = {"do": "deliver", "carrier_id": carrier_id, "wafers": {"3": wafer_id}}
+        return bool(server._answer(json.dumps(asked).encode())["ok"])
+
+    bench.dock("film")
+    bench.say("film", 'JOB:STAR "t",1')
+    assert not deliver("F2", "W1")
+    assert bench.world.carrier("F1").slots == {1: "W1", 2: "W2"}
+    assert deliver("F2", "W2")
+    assert bench.world.carrier("F1").slots == {1: "W1"}
+    bench.clock.pass_(500)
+    assert deliver("F3", "W1")
+    assert bench.world.carrier("F1").slots == {}
