@@ -191,13 +191,18 @@ class StrictVxi11Session(TCPIPInstrVxi11):  # type: ignore[misc]
         return b"".join(parts), StatusCode.success_max_count_read
 
     def _device_read(self, count: int, left_s: float) -> tuple[int, int, bytes]:
-        if left_s <= 0:
-            raise CallTimedOut("an answer without end")
-        self.interface.budget_s = left_s
+        milliseconds = self._allow(left_s)
         answer: tuple[int, int, bytes] = self.interface.device_read(
-            self.link, min(count, _PIECE), int(left_s * 1e3), 0, 0, 0
+            self.link, min(count, _PIECE), milliseconds, 0, 0, 0
         )
         return answer
+
+    def _allow(self, left_s: float) -> int:
+        """Give the next call what is left of the time; as the tool's own io_timeout in ms."""
+        if left_s <= 0:
+            raise CallTimedOut("a message without end")
+        self.interface.budget_s = left_s
+        return int(left_s * 1e3)
 
     def _unread(self, error: int) -> StatusCode:
         """A lock met when the message is already with the tool does not mean: nothing was sent."""
@@ -206,10 +211,10 @@ class StrictVxi11Session(TCPIPInstrVxi11):  # type: ignore[misc]
 
     def write(self, data: bytes) -> tuple[int, StatusCode]:
         """One whole message, in pieces of the size the tool accepts."""
-        milliseconds = int((self.timeout or _FOREVER_S) * 1e3)
-        self.interface.budget_s = self.timeout
+        ends = time.monotonic() + (self.timeout or _FOREVER_S)
         try:
             for start in range(0, len(data), self.max_recv_size):
+                milliseconds = self._allow(ends - time.monotonic())
                 piece = data[start : start + self.max_recv_size]
                 is_last = start + len(piece) >= len(data)
                 flags = vxi11.OP_FLAG_END if is_last else 0

@@ -89,6 +89,37 @@ def test_an_answer_that_never_ends_is_waited_for_as_long_as_any(kind: type[Rogue
         link.close()
 
 
+class Nibbling(Vxi11Rogue):
+    """Takes a message byte by byte, each of them nearly too late."""
+
+    slow = False
+
+    def result(self, procedure: int, arguments: bytes) -> bytes:
+        if procedure == 10:
+            return struct.pack("!IIII", 0, 1, 0, 1)
+        (length,) = struct.unpack_from("!I", arguments, 16) if procedure == 11 else (0,)
+        if procedure == 11 and self.slow:
+            time.sleep(0.15)
+        if procedure != 11:
+            return super().result(procedure, arguments)
+        self.said = getattr(self, "said", b"") + arguments[20 : 20 + length]
+        if self.said.endswith(b"\n"):
+            self.waiting, self.said = b"".join(self.answers(self.said.decode())), b""
+        return struct.pack("!II", 0, length)
+
+
+def test_a_message_that_is_taken_byte_by_byte_has_one_deadline_too() -> None:
+    with Nibbling() as tool:
+        link = tool.link(1.0)
+        assert link.ask("A?") == "7"
+        tool.slow = True
+        began = time.monotonic()
+        with pytest.raises(Timeout):
+            link.ask("A_LONG_QUESTION?", 0.4)
+        assert time.monotonic() - began < 1.5
+        link.close()
+
+
 # ---------------------------------------------------------------- HiSLIP
 @pytest.mark.parametrize("largest", [0, 10, 16])
 def test_a_tool_that_takes_no_message_at_all_is_not_flooded(largest: int) -> None:
