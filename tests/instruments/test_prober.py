@@ -18,7 +18,7 @@ from instruments.fab.models.smu import Diode, Resistor, forced, plain_head
 from instruments.jobs import NotStarted, StepOrder
 from instruments.prober.driver import Prober
 from instruments.prober.steps import PROGRAM
-from tests.instruments.conftest import NAMES, Fab, carry_out
+from tests.instruments.conftest import NAMES, WIRES, Fab, carry_out
 from tests.instruments.test_meta import Foreign
 from tests.instruments.test_models import Bench
 
@@ -268,14 +268,14 @@ def test_points_too_far_apart_are_said_in_both_languages() -> None:
 
 
 # ---------------------------------------------------------------- a driver we did not write
-def test_pymeasures_own_driver_talks_to_it(fab: Fab) -> None:
+@pytest.mark.parametrize("wire", WIRES)
+def test_pymeasures_own_driver_talks_to_it(fab: Fab, wire: str) -> None:
     """Optional: PyMeasure is not among our packages."""
     pytest.importorskip("pymeasure")
     from pymeasure.instruments.keithley import Keithley2400
 
-    port = fab.ports["tools"][NAMES["prober"]]["ports"]["socket"]
     smu = Keithley2400(
-        f"TCPIP::127.0.0.1::{port}::SOCKET",
+        fab.resource("prober", wire),
         visa_library="@py", read_termination="\n", write_termination="\n",
     )  # fmt: skip
     try:
