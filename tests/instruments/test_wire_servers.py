@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 import socket
 import struct
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,13 +100,17 @@ def test_a_message_without_end_holds_nobody_up(no_faults: Fab, wire: str) -> Non
     assert tool.status().state
 
 
+def call(procedure: int, arguments: bytes, program: int = 0x0607AF) -> bytes:
+    """One remote call as a record."""
+    head = struct.pack("!IIIIII", 1, 0, 2, program, 1, procedure) + bytes(16)
+    return struct.pack("!I", 0x8000_0000 | len(head + arguments)) + head + arguments
+
+
 def rpc(
     raw: socket.socket, procedure: int, arguments: bytes, program: int = 0x0607AF
 ) -> tuple[int, bytes]:
     """The accept status of a remote call, and its result."""
-    head = struct.pack("!IIIIII", 1, 0, 2, program, 1, procedure) + bytes(16)
-    call = head + arguments
-    raw.sendall(struct.pack("!I", 0x8000_0000 | len(call)) + call)
+    raw.sendall(call(procedure, arguments, program))
     (mark,) = struct.unpack("!I", exactly(raw, 4))
     answer = exactly(raw, mark & 0x7FFF_FFFF)
     return struct.unpack_from("!I", answer, 20)[0], answer[24:]
@@ -158,3 +165,32 @@ def test_a_fault_that_could_never_strike_is_refused(no_faults: Fab, fault: dict[
     with pytest.raises(ControlError):
         no_faults.control.fault(**aimed)
     assert no_faults.control.faults() == []
+
+
+def resident_mb(pid: int) -> float:
+    """Megabytes of memory a process really has."""
+    (line,) = re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(line) / 1024
+
+
+QUESTION = b"DIAG:BLOC? 1000000\n"
+
+
+@pytest.mark.parametrize("wire", ["hislip", "vxi11"])
+def test_whoever_asks_and_never_reads_fills_no_memory(no_faults: Fab, wire: str) -> None:
+    before = resident_mb(no_faults.pid)
+    with connected(no_faults, wire) as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        raw.settimeout(0.3)
+        if wire == "hislip":
+            raw.sendall(frame(0, 0, (0x0100 << 16) | 1, b"hislip0"))
+            asked = frame(DATA_END, 0, 0xFFFF_FF00, QUESTION)
+        else:
+            assert rpc(raw, 10, LINK)[0] == 0
+            asked = call(11, struct.pack("!iIIII", 1, 100, 0, 8, 19) + QUESTION + b"\0")
+            asked += call(12, struct.pack("!iIIIii", 1, 1 << 20, 100, 0, 0, 0)) * 4
+        with contextlib.suppress(TimeoutError):
+            for _ in range(100):
+                raw.sendall(asked)
+        time.sleep(1.0)
+        assert resident_mb(no_faults.pid) - before < 120

@@ -16,6 +16,7 @@ HOST = "127.0.0.1"
 BOOT_S = 0.2
 LONGEST_MESSAGE = 1 << 20
 """More bytes than that without an end are no message: the connection is dropped."""
+MOST_UNREAD = 1 << 16
 SILENT = ("no_reply", "never_opc", "restart", "memory_loss", "refuse")
 """Faults after which no answer comes."""
 
@@ -214,6 +215,12 @@ def spoiled(reply: Reply) -> bytes:
     if reply.kind == "truncated_block":
         return reply.data[: len(reply.data) // 2]
     return reply.data
+
+
+async def read_by_client(writer: asyncio.StreamWriter) -> None:
+    """Wait while more lies unread than a client has a reason to leave."""
+    if writer.transport.get_write_buffer_size() > MOST_UNREAD:
+        await writer.drain()
 
 
 async def ship(writer: asyncio.StreamWriter, framed: bytes, reply: Reply) -> bool:

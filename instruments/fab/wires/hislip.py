@@ -19,6 +19,7 @@ from instruments.fab.wires.channel import (
     Channel,
     Reply,
     ToolPower,
+    read_by_client,
     ship,
     spoiled,
 )
@@ -131,6 +132,7 @@ class HislipChannel(Channel):
             if answer:
                 writer.write(_framed(answer, number, session.largest))
                 session.unread = True
+                await read_by_client(writer)
             return True
         work = self._answer_slowly(writer, session, number, message)
         session.answering = asyncio.ensure_future(work)

@@ -12,7 +12,15 @@ import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from instruments.fab.wires.channel import LONGEST_MESSAGE, SILENT, Channel, Reply, ship, spoiled
+from instruments.fab.wires.channel import (
+    LONGEST_MESSAGE,
+    SILENT,
+    Channel,
+    Reply,
+    read_by_client,
+    ship,
+    spoiled,
+)
 from instruments.resource_name import Wire
 
 PROGRAM, PROCEDURES, NULL = 0x0607AF, range(10, 27), 0
@@ -131,6 +139,7 @@ class Vxi11Channel(Channel):
         previous, connection.last_record = connection.last_record, framed
         if reply is None or not reply.kind:
             connection.writer.write(framed)
+            await read_by_client(connection.writer)
             return True
         if reply.kind == "duplicate":
             framed = framed * 2
