@@ -5,6 +5,7 @@ A tool's `steps.py` adds its recipe fields, its settings and what a finished job
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -224,7 +225,8 @@ class CarrierProgram:
             got = getattr(tool, name)
             same = got == value
             if isinstance(value, (int, float)):
-                same = abs(got - value) <= 1e-6 * max(1.0, abs(value))
+                # A nanoampere is not a microampere: what is small has a small tolerance too.
+                same = math.isclose(got, value, rel_tol=1e-6, abs_tol=1e-12)
             if not same:
                 unit = next(row.unit for row in tool.parameters() if row.name == name)
                 return Mismatch(name, value, got, unit)

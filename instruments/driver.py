@@ -407,7 +407,7 @@ class ScpiTool:
         """State, carrier and counters in one exchange."""
         answer = self.link.ask("STAT?")
         parts = split_fields(answer)
-        counted = all(part.isdigit() for part in parts[3:])
+        counted = all(re.fullmatch(r"\d{1,18}", part) for part in parts[3:])
         if len(parts) != 6 or parts[0] not in TOOL_STATES or not counted:
             self.link.distrust()
             raise Garbled(f"STAT? answered {answer!r}")

@@ -16,6 +16,8 @@ from instruments.errors import LimitExceeded
 
 _MESSAGES = re.compile(r"[\r\n]")
 _PARTS = re.compile(r"[\r\n;]")
+_ODD = re.compile(r"[^\t\n\r -~]")
+"""Control characters are white space to an instrument (IEEE 488.2 §7.4.1.2), or nothing at all."""
 _DEFAULT_NODES = ("LEV", "IMM", "AMPL", "STAT", "DC")
 """Nodes that SCPI lets a command leave out, wherever they are not the first."""
 _SPACE = re.compile(r"\s+")
@@ -90,6 +92,8 @@ class Gate:
 
     def __call__(self, line: str) -> None:
         """Return when everything that `line` sets is within its limits."""
+        if _ODD.search(line):
+            raise LimitExceeded("command", line, None, None, "printable ASCII")
         if line.partition(" ")[0].endswith("?") and not _PARTS.search(line):
             return
         for head, argument in heads_and_arguments(line):
@@ -115,4 +119,5 @@ class Gate:
         try:
             yield
         finally:
-            del self._at[entry.head]
+            # Somebody else's ramp of the same setting may have ended already.
+            self._at.pop(entry.head, None)

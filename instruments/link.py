@@ -174,7 +174,7 @@ class Link:
             return self._byte(self._aside("(status)", lambda: wire.status_byte(self.timeout_s)))
 
     def _byte(self, answer: str) -> int:
-        if not answer.isdecimal() or int(answer) > 255:
+        if not re.fullmatch(r"\d{1,3}", answer) or int(answer) > 255:
             self._dirty = True
             raise Garbled(f"{answer!r} is no status byte")
         return int(answer)
@@ -313,7 +313,8 @@ class Link:
         for _ in range(ERROR_QUEUE_BOUND):
             answer = self._exchange(wire, "SYST:ERR?", wire.read_line, None)
             code, _, text = answer.partition(",")
-            if not re.fullmatch(r"[+-]?\d+", code):
+            # A number alone is the answer to another question, come twice.
+            if not re.fullmatch(r"[+-]?\d{1,9}", code) or not text:
                 self._dirty = True
                 raise Garbled(f"SYST:ERR? answered {answer!r}")
             if int(code) == 0:

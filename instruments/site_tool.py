@@ -12,6 +12,9 @@ from instruments.driver import ScpiTool, checked_name
 from instruments.errors import Garbled
 from instruments.jobs import AfterUnknown, Done, StepOrder
 
+BEYOND = 1e9
+"""No column, coordinate or result in its unit comes near it."""
+
 
 class SiteTool(ScpiTool):
     """A tool that measures at places; `columns` numbers a place."""
@@ -24,9 +27,10 @@ class SiteTool(ScpiTool):
         if len(raw) % self.columns:
             self.link.distrust()
             raise Garbled(f"{len(raw)} numbers are no whole number of places")
-        if not np.isfinite(raw).all():
+        # Neither NaN nor an infinity is below any number.
+        if not (np.abs(raw) < BEYOND).all():
             self.link.distrust()
-            raise Garbled("the table of places has values that are no numbers")
+            raise Garbled("the table of places has values that nothing can have")
         return np.asarray(raw, dtype=np.float64).reshape(-1, self.columns)
 
 

@@ -11,27 +11,64 @@ from pyvisa_py.protocols import hislip
 from pyvisa_py.sessions import OpenError
 from pyvisa_py.tcpip import TCPIPInstrHiSLIP
 
-from instruments.honest_socket import connect
+from instruments.honest_socket import HonestSocket, connect
 
 DEFAULT_PORT = 4880
+_VERSION_AND_VENDOR = (0x0100 << 16) | int.from_bytes(b"xx", "big")
+_UNASKED = ("AsyncServiceRequest", "AsyncInterrupted", "Interrupted")
+_UNDER_WAY = ("Data", "DataEnd", "Interrupted", "Error")
 _FAILURES = (OSError, RuntimeError, AssertionError, struct.error, MemoryError, OverflowError)
 
 
 class StrictHislipClient(hislip.Instrument):  # type: ignore[misc]
     """PyVISA-py's HiSLIP client on two sockets that keep their deadline."""
 
+    _rmt: int
+
     def __init__(self, host: str, port: int, device: str, open_timeout_ms: int | None) -> None:
-        self._sync = connect(host, port, open_timeout_ms)
-        init = self.initialize(sub_address=device.encode("ascii"))
-        self._async = connect(host, port, open_timeout_ms)
-        self.async_initialize(session_id=init.session_id)
-        self.max_msg_size = hislip.DEFAULT_MAX_MSG_SIZE
         self._keepalive = True
-        self._rmt = 0
         self._message_id = 0xFFFF_FF00
-        self._last_message_id: int | None = None
-        self._msg_type = ""
-        self._payload_remaining = 0
+        self.last_message_id = None
+        self._sync = connect(host, port, open_timeout_ms)
+        hislip.send_msg(self._sync, "Initialize", 0, _VERSION_AND_VENDOR, device.encode("ascii"))
+        init = self._told(self._sync, "InitializeResponse")
+        self._async = connect(host, port, open_timeout_ms)
+        hislip.send_msg(self._async, "AsyncInitialize", 0, init.message_parameter & 0xFFFF)
+        self._told(self._async, "AsyncInitializeResponse")
+        self._agree_on_size()
+        if init.control_code & 1:
+            # It would rather overlap, and then numbers its answers by a count of its own.
+            self.device_clear()
+
+    def _agree_on_size(self) -> None:
+        wanted = struct.pack("!Q", hislip.DEFAULT_MAX_MSG_SIZE)
+        hislip.send_msg(self._async, "AsyncMaxMsgSize", 0, 0, wanted)
+        self._told(self._async, "AsyncMaxMsgSizeResponse", length=8)
+        (self._max_msg_size,) = struct.unpack("!Q", hislip.receive_exact(self._async, 8))
+        if self._max_msg_size <= hislip.HEADER_SIZE:
+            raise RuntimeError(f"the tool takes no message longer than {self._max_msg_size} bytes")
+
+    def _told(
+        self, channel: HonestSocket, kind: str, beside: tuple[str, ...] = _UNASKED, length: int = 0
+    ) -> hislip.RxHeader:
+        """The head of the next message of `kind`; those of `beside` may come before it."""
+        while True:
+            head = hislip.RxHeader(channel)
+            if head.msg_type == kind and head.payload_length == length:
+                return head
+            if head.msg_type not in beside:
+                raise RuntimeError(f"{head.msg_type} instead of {kind}")
+            hislip.receive_flush(channel, head.payload_length)
+
+    def _next_data_header(self) -> tuple[str, int]:
+        while True:
+            head = hislip.RxHeader(self._sync)
+            if head.msg_type in ("Error", "FatalError"):
+                raise RuntimeError(f"{head.msg_type} {head.control_code}")
+            is_data = head.msg_type in ("Data", "DataEnd")
+            if is_data and head.message_parameter in (self.last_message_id, 0xFFFF_FFFF):
+                return head.msg_type, head.payload_length
+            hislip.receive_flush(self._sync, head.payload_length)
 
     def arm(self, seconds: float | None) -> None:
         """Start the clock of one exchange on both channels."""
@@ -47,10 +84,24 @@ class StrictHislipClient(hislip.Instrument):  # type: ignore[misc]
         return bool(self._rmt)
 
     def device_clear(self) -> None:
-        """Clear the tool's buffers and start message numbers anew (IVI-6.1 §6.12)."""
-        self.device_clear_complete(self.async_device_clear())
+        """Clear the tool's buffers and start message numbers anew (IVI-6.1 §6.12).
+
+        Answers that were under way are dropped, and synchronised mode is asked for: every answer
+        then bears its question's number.
+        """
+        hislip.send_msg(self._async, "AsyncDeviceClear", 0, 0)
+        self._told(self._async, "AsyncDeviceClearAcknowledge")
+        hislip.send_msg(self._sync, "DeviceClearComplete", 0, 0)
+        if self._told(self._sync, "DeviceClearAcknowledge", _UNDER_WAY).control_code & 1:
+            raise RuntimeError("the tool insists on overlapped mode")
         self._message_id = 0xFFFF_FF00
         self.last_message_id = None
+
+    def async_status_query(self) -> int:
+        """The status byte; clears the mark that says an answer was delivered (§6.14)."""
+        hislip.send_msg(self._async, "AsyncStatusQuery", self._rmt, self._message_id)
+        self._rmt = 0
+        return int(self._told(self._async, "AsyncStatusResponse").control_code)
 
 
 class StrictHislipSession(TCPIPInstrHiSLIP):  # type: ignore[misc]

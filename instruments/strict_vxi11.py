@@ -20,6 +20,9 @@ _GRACE_S = 0.25
 """How long after its own io_timeout the tool may take to say that it timed out."""
 _CLOSE_S = 0.3
 _FOREVER_S = 3600.0
+_PIECE = 1 << 20
+_LONGEST_RECORD = _PIECE + 1024
+"""The most that is ever asked for, and what the protocol puts around it."""
 _CODES = {
     vxi11.ErrorCodes.no_error: StatusCode.success,
     vxi11.ErrorCodes.io_timeout: StatusCode.error_timeout,
@@ -47,8 +50,8 @@ _FAILURES = (
 )
 
 
-class StrictVxi11Client(Vxi11CoreClient):  # type: ignore[misc]
-    """The core channel on a socket that keeps its deadline."""
+class StrictCalls(rpc.RawTCPClient):  # type: ignore[misc]
+    """Remote calls on a socket that keeps its deadline."""
 
     sock: HonestSocket
 
@@ -85,6 +88,8 @@ class StrictVxi11Client(Vxi11CoreClient):  # type: ignore[misc]
         while not last:
             (mark,) = struct.unpack(">I", self._take(4))
             last = bool(mark & 0x8000_0000)
+            if len(record) + (mark & 0x7FFF_FFFF) > _LONGEST_RECORD:
+                raise rpc.RPCError("a record longer than any that was asked for")
             record += self._take(mark & 0x7FFF_FFFF)
         return record
 
@@ -98,6 +103,29 @@ class StrictVxi11Client(Vxi11CoreClient):  # type: ignore[misc]
     def speaks_unasked(self) -> bool:
         """Whether the tool sent something, or hung up, before it was asked."""
         return bool(self._received) or self.sock.speaks_unasked()
+
+
+class StrictPortMapper(StrictCalls, rpc.TCPPortMapperClient):  # type: ignore[misc]
+    """Knows on which port a host's core channel listens."""
+
+
+class StrictVxi11Client(StrictCalls, Vxi11CoreClient):  # type: ignore[misc]
+    """The core channel; where no port is given the host's portmapper is asked."""
+
+    def __init__(self, host: str, port: int | None, open_timeout_ms: int) -> None:
+        super().__init__(host, port or _core_port(host, open_timeout_ms), open_timeout_ms)
+
+
+def _core_port(host: str, open_timeout_ms: int) -> int:
+    mapper = StrictPortMapper(host, open_timeout_ms)
+    core = (vxi11.DEVICE_CORE_PROG, vxi11.DEVICE_CORE_VERS, rpc.IPPROTO_TCP, 0)
+    try:
+        port = int(mapper.get_port(core))
+    finally:
+        mapper.close()
+    if not 0 < port < 1 << 16:
+        raise rpc.RPCError("the portmapper knows no core channel")
+    return port
 
 
 class StrictVxi11Session(TCPIPInstrVxi11):  # type: ignore[misc]
@@ -135,7 +163,7 @@ class StrictVxi11Session(TCPIPInstrVxi11):  # type: ignore[misc]
         if error:
             raise OpenError(_CODES.get(error, StatusCode.error_resource_not_found))
         self.link = link
-        self.max_recv_size = min(size, 1 << 20)
+        self.max_recv_size = min(size, _PIECE)
 
     def speaks_unasked(self) -> bool:
         """Whether anything waits to be read although nothing was asked."""
@@ -153,7 +181,7 @@ class StrictVxi11Session(TCPIPInstrVxi11):  # type: ignore[misc]
             while count > 0:
                 error, reason, data = self._device_read(count, ends - time.monotonic())
                 if error:
-                    return b"".join(parts), self._refused(error)
+                    return b"".join(parts), self._unread(error)
                 parts.append(data)
                 count -= len(data)
                 if reason & (vxi11.RX_END | vxi11.RX_CHR):
@@ -163,19 +191,30 @@ class StrictVxi11Session(TCPIPInstrVxi11):  # type: ignore[misc]
         return b"".join(parts), StatusCode.success_max_count_read
 
     def _device_read(self, count: int, left_s: float) -> tuple[int, int, bytes]:
-        self.interface.budget_s = max(left_s, 0.0)
-        milliseconds = max(int(left_s * 1e3), 0)
+        milliseconds = self._allow(left_s)
         answer: tuple[int, int, bytes] = self.interface.device_read(
-            self.link, min(count, 1 << 20), milliseconds, 0, 0, 0
+            self.link, min(count, _PIECE), milliseconds, 0, 0, 0
         )
         return answer
 
+    def _allow(self, left_s: float) -> int:
+        """Give the next call what is left of the time; as the tool's own io_timeout in ms."""
+        if left_s <= 0:
+            raise CallTimedOut("a message without end")
+        self.interface.budget_s = left_s
+        return int(left_s * 1e3)
+
+    def _unread(self, error: int) -> StatusCode:
+        """A lock met when the message is already with the tool does not mean: nothing was sent."""
+        locked = error == vxi11.ErrorCodes.device_locked_by_another_link
+        return self._refused(vxi11.ErrorCodes.io_error if locked else error)
+
     def write(self, data: bytes) -> tuple[int, StatusCode]:
         """One whole message, in pieces of the size the tool accepts."""
-        milliseconds = int((self.timeout or _FOREVER_S) * 1e3)
-        self.interface.budget_s = self.timeout
+        ends = time.monotonic() + (self.timeout or _FOREVER_S)
         try:
             for start in range(0, len(data), self.max_recv_size):
+                milliseconds = self._allow(ends - time.monotonic())
                 piece = data[start : start + self.max_recv_size]
                 is_last = start + len(piece) >= len(data)
                 flags = vxi11.OP_FLAG_END if is_last else 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from typing import Any, Protocol, cast
 
 import pyvisa
@@ -59,6 +60,7 @@ class VisaWire:
         self._visa = cast(MessageBasedResource, visa)
         self._handle = visa.session
         self._is_stream = resource.wire == "socket"
+        self._ends = 0.0
         self._session: _StrictSession = cast(Any, visa.visalib).sessions[self._handle]
         self._quiet = contextlib.ExitStack()
         self._quiet.enter_context(self._visa.ignore_warning(StatusCode.success_max_count_read))
@@ -73,7 +75,8 @@ class VisaWire:
         return self._session.speaks_unasked()
 
     def write(self, line: str, timeout_s: float) -> None:
-        """Send one message; `timeout_s` holds for the answer too."""
+        """Send one message; `timeout_s` is for it and its whole answer, in however many pieces."""
+        self._ends = time.monotonic() + timeout_s
         self._session.timeout = timeout_s
         self._visa.visalib.write(self._handle, line.encode("ascii") + b"\n")
 
@@ -98,12 +101,18 @@ class VisaWire:
             self._end_at_line_feed(True)
 
     def _message(self, chunk: int, limit: int) -> bytes:
-        read = self._visa.visalib.read
-        raw, status = read(self._handle, chunk)
+        raw, status = bytearray(), StatusCode.success_max_count_read
         while status == StatusCode.success_max_count_read and len(raw) < limit:
-            more, status = read(self._handle, chunk)
+            more, status = self._read(chunk)
             raw += more
-        return raw
+        return bytes(raw)
+
+    def _read(self, count: int) -> tuple[bytes, StatusCode]:
+        left_s = self._ends - time.monotonic()
+        if left_s <= 0:
+            raise pyvisa.VisaIOError(StatusCode.error_timeout)
+        self._session.timeout = left_s
+        return self._visa.visalib.read(self._handle, count)
 
     def _counted_block(self) -> bytes:
         head = self._exactly(2)
@@ -118,7 +127,7 @@ class VisaWire:
         return body[:-1]
 
     def _exactly(self, count: int) -> bytes:
-        return self._visa.visalib.read(self._handle, count)[0]
+        return self._read(count)[0]
 
     def clear(self, timeout_s: float) -> str:
         """Device clear, or what a raw socket has instead."""

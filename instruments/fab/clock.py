@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 
@@ -9,8 +10,7 @@ class FabClock:
     """Physical seconds since the fab began; `scale` of them pass in one second of the host."""
 
     def __init__(self, scale: float = 1.0) -> None:
-        if not scale > 0:
-            raise ValueError(f"the clock scale must be positive, not {scale}")
+        _check(scale)
         self.scale = scale
         self._since = time.monotonic()
         self._before = 0.0
@@ -25,14 +25,18 @@ class FabClock:
 
     def rescale(self, scale: float) -> None:
         """Go on at another speed from here; nothing jumps."""
-        if not scale > 0:
-            raise ValueError(f"the clock scale must be positive, not {scale}")
+        _check(scale)
         self._before, self._since = self.now(), time.monotonic()
         self.scale = scale
 
     def host_seconds(self, physical: float) -> float:
         """What `physical` seconds are on the host's clock."""
         return physical / self.scale
+
+
+def _check(scale: float) -> None:
+    if not 0 < scale < math.inf:
+        raise ValueError(f"the clock scale must be positive and finite, not {scale}")
 
 
 class HandClock(FabClock):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,7 +75,7 @@ def parse_config(raw: Mapping[str, Any]) -> FabConfig:
         raise BadConfig(f"the configuration lacks or mistypes {error}") from error
     if len({tool.name for tool in tools}) != len(tools):
         raise BadConfig("two tools share a name")
-    if not config.scale > 0:
+    if not 0 < config.scale < math.inf:
         raise BadConfig(f"scale must be positive, not {config.scale}")
     return config
 

@@ -43,7 +43,7 @@ class ControlServer:
             "deliver": self._deliver,
             "truth": self._truth,
             "wafer": lambda wafer_id: self._now().describe(wafer_id),
-            "fault": lambda **fields: self._faults.arm(Fault(**fields)),
+            "fault": self._arm,
             "process_fault": lambda tool, kind, amount: self._power(tool).tool.disturb(
                 kind, float(amount)
             ),
@@ -97,6 +97,12 @@ class ControlServer:
             raise LookupError(f"no tool is called {tool}")
         return self._powers[tool]
 
+    def _arm(self, **fields: Any) -> None:
+        fault = Fault(**fields)
+        if fault.tool:
+            self._power(fault.tool)
+        self._faults.arm(fault)
+
     def _deliver(
         self,
         carrier_id: str,
@@ -110,6 +116,9 @@ class ControlServer:
             # Someone at the load port takes off what an idle tool no longer needs.
             if power.tool.carrier_id == carrier_id and power.tool.running is None:
                 power.tool.execute("CARR:UND")
+            job = power.tool.running
+            if job and job.wafer_id in wafers.values() and power.tool.carrier_id != carrier_id:
+                raise ValueError(f"{power.tool.name} works on {job.wafer_id}")
         world.deliver(
             carrier_id,
             {int(slot): wafer_id for slot, wafer_id in wafers.items()},

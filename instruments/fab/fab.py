@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from instruments.fab.world import World
 from instruments.resource_name import Wire, resource_text
 
 SAVE_EVERY_S = 1.0
+SAVE_SHARE = 0.05
+"""Of its time that the fab spends on saving at most: nobody is answered meanwhile."""
 CHANNELS: dict[Wire, type[Channel]] = {
     "socket": SocketChannel,
     "hislip": HislipChannel,
@@ -101,9 +104,12 @@ async def run(config: FabConfig, ports_file: Path | None) -> None:
         partial.write_text(json.dumps(fab.ports(), indent=1))
         partial.replace(ports_file)
     try:
+        pause = SAVE_EVERY_S
         while True:
-            await asyncio.sleep(SAVE_EVERY_S)
+            await asyncio.sleep(pause)
+            began = time.monotonic()
             fab.save()
+            pause = max(SAVE_EVERY_S, (time.monotonic() - began) / SAVE_SHARE)
     finally:
         fab.save()
         fab.end()

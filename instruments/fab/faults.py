@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from instruments.resource_name import Wire
+
 FaultKind = Literal[
     "delay",
     "no_reply",
@@ -75,6 +77,10 @@ class Faults:
             raise ValueError(f"count is 1 to {LONGEST}, skip 0 to {LONGEST}")
         if not 0 <= fault.seconds <= LONGEST:
             raise ValueError(f"seconds are 0 to {LONGEST}")
+        if fault.wire not in ("", *get_args(Wire)):
+            raise ValueError(f"no wire is called {fault.wire}")
+        if not isinstance(fault.match, str):
+            raise ValueError(f"{fault.match!r} is no text")
         self._armed.append(fault)
 
     def clear(self, tool: str = "") -> None:

@@ -7,7 +7,7 @@ ABORTED afterwards, its wafer left as the last save found it; lenses are cold, s
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,11 @@ from typing import Any
 import numpy as np
 
 from instruments.fab.matter import Film, Particle, Registration
-from instruments.fab.models.base import Job, ToolModel
+from instruments.fab.models.base import JOBS_WITH_DATA, Job, ToolModel
 from instruments.fab.models.litho import Bake, Coat, Optics
 from instruments.fab.world import Carrier, Line, Shot, Wafer, World
 
 FORMAT = 1
-JOBS_WITH_DATA = 200
-"""Older jobs keep their token and state, and lose their traces."""
 
 
 class NoMemory(ValueError):
@@ -36,6 +34,9 @@ class Memory:
         self._world = world
         self._tools = tools
         self._saved: object = None
+        self._wafers: dict[str, str] = {}
+        self._jobs: dict[tuple[str, str], tuple[Job, bool, str]] = {}
+        """What was written last, by wafer and by tool and handle: most of it stays as it was."""
 
     def recall(self) -> None:
         """Take up where the file left off; raises `NoMemory` and then changes nothing."""
@@ -69,7 +70,7 @@ class Memory:
         if now == self._saved:
             return
         partial = self._path.with_suffix(".partial")
-        partial.write_text(json.dumps(self._everything(), default=_plain))
+        partial.write_text(self._document())
         partial.replace(self._path)
         self._saved = now
 
@@ -84,17 +85,57 @@ class Memory:
         )
         return tools, places, len(self._world.wafers)
 
-    def _everything(self) -> dict[str, Any]:
+    def _document(self) -> str:
         world = self._world
-        return {
+        touched = self._touched()
+        head = {
             "format": FORMAT,
             "seed": world.seed,
             "double_exposures": world.double_exposures,
             "clock": world.clock.now(),
             "carriers": [asdict(carrier) for carrier in world.carriers.values()],
-            "wafers": [_flat(wafer) for wafer in world.wafers.values()],
-            "tools": {name: _lasting(tool) for name, tool in self._tools.items()},
         }
+        wafers = (self._wafer_text(one, touched) for one in world.wafers.values())
+        tools = (
+            _members(
+                _lasting(tool),
+                '"jobs":' + _array(self._job_text(name, job) for job in tool.jobs.values()),
+            )
+            for name, tool in self._tools.items()
+        )
+        named = (f"{_text(name)}:{tool}" for name, tool in zip(self._tools, tools, strict=True))
+        return _members(head, f'"wafers":{_array(wafers)},"tools":{{{",".join(named)}}}')
+
+    def _touched(self) -> set[str]:
+        """The wafers that a job has worked on since they were written last.
+
+        A tool's jobs follow one another: before one that was written when it had ended lie others.
+        """
+        found = set()
+        for name, tool in self._tools.items():
+            for job in reversed(tool.jobs.values()):
+                if self._kept(name, job) is not None:
+                    break
+                found.add(job.wafer_id)
+        return found
+
+    def _wafer_text(self, wafer: Wafer, touched: set[str]) -> str:
+        if wafer.wafer_id in touched or wafer.wafer_id not in self._wafers:
+            self._wafers[wafer.wafer_id] = _text(_flat(wafer))
+        return self._wafers[wafer.wafer_id]
+
+    def _kept(self, name: str, job: Job) -> str | None:
+        """What was written of a job that had ended; a tool that lost its log counts anew."""
+        known, forgotten, text = self._jobs.get((name, job.handle), (None, False, ""))
+        return text if known is job and forgotten == job.is_forgotten else None
+
+    def _job_text(self, name: str, job: Job) -> str:
+        text = self._kept(name, job)
+        if text is None:
+            text = _text(vars(job))
+            if job.state != "RUNNING":
+                self._jobs[name, job.handle] = (job, job.is_forgotten, text)
+        return text
 
 
 def _done(tool: ToolModel) -> object:
@@ -141,15 +182,24 @@ def _carrier(flat: Mapping[str, Any]) -> Carrier:
 
 
 def _lasting(tool: ToolModel) -> dict[str, Any]:
-    jobs = [dict(vars(job)) for job in tool.jobs.values()]
-    for job in jobs[:-JOBS_WITH_DATA]:
-        job["data"] = {}
     return {
         "counters": tool.counters,
         "carrier_id": tool.carrier_id,
         "memory_kept": tool.memory_kept,
-        "jobs": jobs,
     }
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, default=_plain)
+
+
+def _array(texts: Iterable[str]) -> str:
+    return f"[{','.join(texts)}]"
+
+
+def _members(first: Mapping[str, Any], more: str) -> str:
+    """An object of `first` and of members that are text already."""
+    return f"{_text(first)[:-1]},{more}}}"
 
 
 def _switch_on(tool: ToolModel, raw: Mapping[str, Any], jobs: list[Job]) -> None:
@@ -157,6 +207,8 @@ def _switch_on(tool: ToolModel, raw: Mapping[str, Any], jobs: list[Job]) -> None
         if job.state == "RUNNING":
             job.state, job.code, job.text = "ABORTED", -240, "power was lost"
             job.ended = job.started
+    for job in jobs[:-JOBS_WITH_DATA]:
+        job.forget()
     tool.jobs = {job.handle: job for job in jobs}
     tool.by_token = {job.token: job.handle for job in jobs}
     tool.counters.update(raw["counters"])

@@ -140,7 +140,8 @@ class World:
         Wafers nobody knew bring `films`: material and mean thickness in nm, from the bottom up;
         if `is_printed`, they bring developed lines in resist too, printed at dose to size.
 
-        A carrier of that name is replaced unless it stands at a tool.
+        A carrier of that name is replaced unless it stands at a tool. The wafers leave whatever
+        carrier they were in.
         """
         if any(not 1 <= slot <= SLOTS for slot in (*slots, *(marks or {}))):
             raise ValueError(f"slots are 1 to {SLOTS}")
@@ -149,6 +150,9 @@ class World:
             if known.slots == dict(slots) and known.marks == dict(marks or {}):
                 return
             raise ValueError(f"{carrier_id} stands at {known.place}")
+        moved = set(slots.values())
+        for other in self.carriers.values():
+            other.slots = {slot: one for slot, one in other.slots.items() if one not in moved}
         self.carriers[carrier_id] = Carrier(carrier_id, dict(slots), dict(marks or {}))
         for wafer_id in slots.values():
             if wafer_id not in self.wafers:

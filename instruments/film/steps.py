@@ -57,6 +57,8 @@ class FilmProgram(SiteProgram):
 def _uniformity(nm: NDArray[np.float64]) -> list[ReadingValue]:
     """Mean, and non-uniformity by both formulas in use, in percent of the mean."""
     mean = float(nm.mean())
+    if mean <= 0:
+        return [ReadingValue("thickness_mean", mean, "nm")]
     half_range = float(np.ptp(nm)) / 2
     return [
         ReadingValue("thickness_mean", mean, "nm"),

@@ -52,7 +52,7 @@ class Prober(SiteTool):
         doc="Points of the sweep, ends included.", ko="스윕의 측정점 수, 양 끝 포함.",
     )  # fmt: skip
     sweep_compliance = Setting(
-        "SWE:COMP", unit="A", low=1e-9, high=0.1, kind=RECIPE, verify=1e-9,
+        "SWE:COMP", unit="A", low=1e-9, high=0.1, kind=RECIPE, verify=1e-10,
         doc="Current that no point of the sweep exceeds.",
         ko="스윕의 어느 점에서도 넘지 않는 전류.",
     )  # fmt: skip
@@ -82,7 +82,7 @@ class Prober(SiteTool):
         doc="Level of the current source.", ko="전류원의 크기.",
     )  # fmt: skip
     compliance_current = Setting(
-        "SENS:CURR:PROT", unit="A", low=1e-9, high=0.1, verify=1e-9,
+        "SENS:CURR:PROT", unit="A", low=1e-9, high=0.1, verify=1e-10,
         doc="Current that the voltage source does not exceed.", ko="전압원이 넘지 않는 전류.",
     )  # fmt: skip
     compliance_voltage = Setting(

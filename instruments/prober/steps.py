@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from instruments.errors import Garbled
 from instruments.jobs import Done, ReadingValue, RecipeProblem, SiteValue
 from instruments.prober.driver import Prober
 from instruments.recipe_fields import RecipeField
@@ -65,6 +66,10 @@ class ProberProgram(SiteProgram):
     def found(self, tool: SiteTool, rows: NDArray[np.float64], handle: str) -> Done:
         """Current at both ends and the resistance of each die, and the curves."""
         curves = traces_of(tool, handle, CHANNELS) if len(rows) else ()
+        lengths = {len(curve.samples) for curve in curves}
+        if len(lengths) > 1 or any(length % len(rows) for length in lengths):
+            tool.link.distrust()
+            raise Garbled(f"{len(rows)} dies have curves of {lengths} points together")
         limited = rows[:, 7] > 0
         readings = [
             ReadingValue("dies", float(len(rows)), ""),

@@ -61,7 +61,7 @@ CASES = (
     everywhere("half_close", ConnectionLost),
     everywhere("reset", ConnectionLost),
     everywhere("garbage", Garbled),
-    Case("bad_frame", socket=Timeout, hislip=Garbled, vxi11=Timeout),
+    Case("bad_frame", socket=Timeout, hislip=Garbled, vxi11=Garbled),
     everywhere("wrong_type", Garbled),
     Case("duplicate", socket=Garbled),
     Case("stale", socket=Garbled),

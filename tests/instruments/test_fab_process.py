@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from instruments.fab import memory as memory_module
 from instruments.fab.__main__ import main
 from instruments.fab.config import BadConfig, default_config, parse_config, read_config
-from instruments.fab.control import ControlError, FabControl
+from instruments.fab.control import ControlError, ControlServer, FabControl
 from instruments.fab.faults import Fault, Faults
 from instruments.fab.memory import Memory, NoMemory
+from instruments.fab.models import base
 from instruments.fab.wires.channel import ToolPower
 from instruments.link import parse_resource
 from tests.instruments.conftest import KINDS, WIRES, Fab
@@ -220,3 +222,70 @@ def test_no_memory_yet_is_an_empty_fab(tmp_path: Path) -> None:
     bench = Bench(wafers=0)
     Memory(tmp_path / "none.json", bench.world, bench.tools).recall()
     assert bench.world.wafers == {}
+
+
+def test_only_what_changed_is_written_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever has a thousand wafers on his floor must not describe them all each second."""
+    bench, written = Bench(wafers=25), []
+    memory = Memory(tmp_path / "memory.json", bench.world, bench.tools)
+    bench.process("film", wafers=5)
+    memory.save()
+    real = memory_module._flat
+    monkeypatch.setattr(memory_module, "_flat", lambda w: written.append(w.wafer_id) or real(w))
+    bench.dock("film")
+    bench.say("film", 'JOB:STAR "more",3')
+    memory.save()
+    bench.clock.pass_(500)
+    memory.save()
+    assert written == ["W3", "W3"]
+    bench.say("film", "CARR:UND")
+    bench.tools["film"].restart(lose_memory=True)
+    bench.process("film", wafers=1)
+    memory.save()
+    assert written == ["W3", "W3", "W1"]
+    after = Bench(wafers=0)
+    Memory(tmp_path / "memory.json", after.world, after.tools).recall()
+    assert after.world.wafers == bench.world.wafers
+    assert after.tools["film"].jobs == bench.tools["film"].jobs
+
+
+@pytest.mark.parametrize("lasts", [False, True])
+def test_results_are_kept_for_the_last_jobs_and_tokens_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lasts: bool
+) -> None:
+    for module in (base, memory_module):
+        monkeypatch.setattr(module, "JOBS_WITH_DATA", 3)
+    bench = Bench(wafers=5)
+    bench.process("cmp", wafers=5)
+    if lasts:
+        path = tmp_path / "memory.json"
+        Memory(path, bench.world, bench.tools).save()
+        bench = Bench(wafers=0)
+        Memory(path, bench.world, bench.tools).recall()
+    jobs = bench.tools["cmp"].jobs
+    assert [bool(job.data) for job in jobs.values()] == [False, False, True, True, True]
+    for line in ('POL:REM? "J000001"', 'TRAC:DATA? "J000002",MCUR', 'TRAC:DT? "J000002",MCUR'):
+        assert bench.say("cmp", line, "SYST:ERR?").startswith("-241")
+    assert float(bench.say("cmp", 'POL:REM? "J000003"')) > 0
+    assert bench.say("cmp", 'JOB:FIND? "cmp-0"') == "J000001"
+    assert bench.say("cmp", 'JOB:STAT? "J000001"').startswith("DONE,1.0000")
+
+
+def test_no_delivery_takes_a_wafer_out_of_a_running_job() -> None:
+    bench = Bench(wafers=2)
+    powers = {kind: ToolPower(tool) for kind, tool in bench.tools.items()}
+    server = ControlServer(bench.world, Faults(), powers, 0)
+
+    def deliver(carrier_id: str, wafer_id: str) -> bool:
+        asked = {"do": "deliver", "carrier_id": carrier_id, "wafers": {"3": wafer_id}}
+        return bool(server._answer(json.dumps(asked).encode())["ok"])
+
+    bench.dock("film")
+    bench.say("film", 'JOB:STAR "t",1')
+    assert not deliver("F2", "W1")
+    assert bench.world.carrier("F1").slots == {1: "W1", 2: "W2"}
+    assert deliver("F2", "W2")
+    assert bench.world.carrier("F1").slots == {1: "W1"}
+    bench.clock.pass_(500)
+    assert deliver("F3", "W1")
+    assert bench.world.carrier("F1").slots == {}

@@ -11,9 +11,10 @@ import pytest
 import instruments
 from instruments.catalogue import TOOLS
 from instruments.driver import Choice, ScpiTool, Setting, Text, Trace
+from instruments.fab import world
 from instruments.fab.clock import HandClock
 from instruments.fab.kinds import MODELS
-from instruments.fab.models import smu
+from instruments.fab.models import cd_sem, cvd, etcher, film, litho, overlay, scanner, smu
 from instruments.fab.models.base import Name, Number, ToolModel, Word
 from instruments.fab.world import World
 from tests.instruments.conftest import KINDS
@@ -165,3 +166,34 @@ def test_a_job_takes_as_long_as_the_manual_says() -> None:
         bench.clock.pass_(0.02)
         assert bench.say(kind, f'JOB:STAT? "{handle}"').startswith("DONE"), kind
         bench.say(kind, "CARR:UND")
+
+
+PRECISION = [
+    ("cd_sem", cd_sem.REPEATABILITY_NM, "Repeatability {:g} nm (1 σ)"),
+    ("cd_sem", world.LWR_NM, "about {:g} nm in focus"),
+    ("scanner", 100 * scanner.DOSE_ERROR, "within {:g} % (1 σ) of its dose"),
+    ("scanner", scanner.FOCUS_ERROR_NM, "within {:g} nm of its focus"),
+    ("scanner", scanner.HEAT_FOCUS_NM, "{:g} nm of focus are left"),
+    ("scanner", scanner.HEAT_TAU_S, "time constant of {:g} s"),
+    ("scanner", litho.CD_SIGNATURE_NM, "{:g} nm (1 σ) of line width"),
+    ("etcher", 100 * etcher.GAUGE_ERROR, "within {:g} % (1 σ)"),
+    ("cvd", 100 * cvd.GAUGE_ERROR, "within {:g} % (1 σ)"),
+    ("overlay", overlay.NOISE_NM, "Repeatability {:g} nm"),
+    ("film", film.NOISE_NM, "Repeatability (1 σ) is {:g} nm"),
+]
+
+
+@pytest.mark.parametrize(("kind", "value", "words"), PRECISION)
+def test_the_manual_says_how_good_a_tool_is(kind: str, value: float, words: str) -> None:
+    assert words.format(value) in " ".join(manual(kind).split())
+
+
+def test_the_readme_names_every_fault_of_a_process_at_its_own_tool() -> None:
+    table = (ROOT / "README.md").read_text().partition("| tool | kind (unit) |")[2]
+    said: dict[str, set[str]] = {}
+    tool = ""
+    for row in re.findall(r"^\| ?([^|]*) \| (`[^|]+) \|", table, re.M):
+        tool = row[0].strip().lower() or tool
+        said.setdefault(tool, set()).update(words(row[1]))
+    known = {kind: set(model.process_faults) for kind, model in MODELS.items()}
+    assert said == {kind: faults for kind, faults in known.items() if faults}

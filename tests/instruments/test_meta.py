@@ -274,3 +274,28 @@ def test_only_the_log_looks_at_the_wall_clock() -> None:
             if (node.value.id, node.attr) in walls:
                 found.add(path.name)
     assert found == {"link.py"}
+
+
+@pytest.mark.parametrize("white", ["\x00", "\x08", "\x0b", "\x1b", "\x7f", "\x85", "\u2003"])
+def test_what_an_instrument_takes_for_white_space_hides_no_setting(white: str) -> None:
+    """IEEE 488.2 counts every control character but the line feed as white space."""
+    tool = unopened("prober")
+    for line in (
+        f"SOUR:VOLT{white}12",
+        f"{white}SOUR:VOLT 12",
+        f"SOUR{white}:VOLT 12",
+        f"A?{white}",
+    ):
+        with pytest.raises(LimitExceeded):
+            tool.link.command(line)
+    assert tool.link.exchanges == ()
+
+
+def test_two_ramps_of_one_setting_end_without_harm() -> None:
+    entry = Setting("V", unit="V", low=0, high=10, doc="A.", ramp=Ramp(1, 0))
+    gate = Gate([entry])
+    with gate.approaching(entry, 0.0):
+        with gate.approaching(entry, 0.0):
+            gate("V 1")
+        with pytest.raises(LimitExceeded):
+            gate("V 2")

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
+from instruments.catalogue import TOOLS
+from instruments.errors import Garbled
 from instruments.fab.matter import Film, Particle, Registration, sites_49
 from instruments.fab.models.registration import TERMS, Stage, offset, slit
+from instruments.film.driver import Film as FilmTool
 from instruments.film.steps import PROGRAM as FILM
-from instruments.jobs import Done, SiteValue
+from instruments.jobs import Done, SiteValue, StepOrder
 from instruments.overlay.fit import NAMES, fitted
 from instruments.overlay.steps import PROGRAM as OVERLAY
 from instruments.particles.steps import BINS_NM
+from instruments.site_tool import SiteTool
 from tests.instruments.conftest import COAT, DEVELOP, Fab, carry_out
+from tests.instruments.test_meta import Foreign
 from tests.instruments.test_models import Bench
 
 UNIFORM = ('EXP:RET "R1"', "LAY:KIND UNI", "LAY:DOSE:STAR 30", "LAY:FOC:STAR 0")
@@ -290,3 +295,33 @@ def test_recipes_and_their_gaps() -> None:
     assert OVERLAY.problems({}) == []
     assert [one.field for one in FILM.problems({})] == ["target_nm"]
     assert FILM.problems({"target_nm": 10.0, "sites": "50"})[0].field == "sites"
+
+
+class Odd(Foreign):
+    """A measuring tool with this table, a row of one number over and over."""
+
+    def __init__(self, table: list[float]) -> None:
+        super().__init__("0.5")
+        self.table = table
+
+    def block(
+        self, line: str, dtype: DTypeLike = "<f4", timeout_s: float | None = None
+    ) -> NDArray[Any]:
+        return np.array(self.table, dtype="<f4")
+
+
+@pytest.mark.parametrize("value", [3e38, -3e38, 1e12, np.nan, np.inf])
+@pytest.mark.parametrize("kind", [k for k in TOOLS if issubclass(TOOLS[k].driver, SiteTool)])
+def test_a_table_of_what_no_place_has_is_garbled(kind: str, value: float) -> None:
+    driver = TOOLS[kind].driver
+    link = Odd([value] * 3 * cast(type[SiteTool], driver).columns)
+    with pytest.raises(Garbled):
+        cast(SiteTool, driver(link)).rows("J1")
+    assert link.distrusted
+
+
+def test_a_film_without_thickness_has_no_uniformity() -> None:
+    table = [0.0, 0.0, 0.0, 0.0, 0.0, 1.0]
+    order = StepOrder("measure", "Measure", {}, "repeat")
+    readings = {r.key: r.value for r in FILM.finished(FilmTool(Odd(table)), order, "J1").readings}
+    assert readings == {"sites": 1.0, "resolved": 1.0, "thickness_mean": 0.0}

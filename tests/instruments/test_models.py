@@ -452,3 +452,41 @@ def test_the_clock_changes_speed_without_a_jump() -> None:
             clock.rescale(scale)
         with pytest.raises(ValueError, match="positive"):
             FabClock(scale)
+
+
+# ---------------------------------------------------------------- looking, naming, moving
+LOOKS = {
+    "scanner": "SENS:TEMP?", "track": "PLAT:TEMP?", "cd_sem": "CHAM:PRES?", "film": "SPEC:INT?",
+    "etcher": "CHAM:WALL?", "cvd": "GAS:LINE?", "clean": "BATH:NOW?", "overlay": "LAMP:POW?",
+    "particles": "LAS:POW?",
+}  # fmt: skip
+
+
+def test_to_look_at_a_sensor_changes_no_wafer() -> None:
+    found = []
+    for times in (0, 3):
+        bench = Bench(seed=8)
+        for kind, head in LOOKS.items():
+            bench.say(kind, *[head] * times)
+        bench.print_wafers()
+        for kind in ("cd_sem", "overlay", "film", "particles", "etcher"):
+            bench.process(kind)
+        rows = [job.data.get("rows") for k in LOOKS for job in bench.tools[k].jobs.values()]
+        found.append((bench.world.wafer("W1"), rows))
+    assert found[0] == found[1]
+
+
+def test_a_wafer_is_in_one_carrier_at_a_time() -> None:
+    bench = Bench(wafers=3)
+    bench.world.deliver("F2", {7: "W2"})
+    assert bench.world.carrier("F1").slots == {1: "W1", 3: "W3"}
+    assert bench.world.carrier("F2").slots == {7: "W2"}
+
+
+def test_a_name_that_no_tool_can_say_hangs_up_on_nobody() -> None:
+    bench = Bench()
+    bench.world.deliver("F1", {1: "웨이퍼"})
+    bench.dock("scanner")
+    assert bench.say("scanner", "CARR:WAF? 1") == '"???"'
+    bench.say("scanner", 'JOB:STAR "t",1')
+    assert bench.say("scanner", "SYST:ERR?").startswith("-221")

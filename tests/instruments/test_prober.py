@@ -11,12 +11,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import DTypeLike, NDArray
 
-from instruments.errors import LimitExceeded, Rejected
+from instruments.errors import Garbled, LimitExceeded, Mismatch, Rejected
 from instruments.fab.models.smu import Diode, Resistor, forced, plain_head
+from instruments.jobs import NotStarted, StepOrder
 from instruments.prober.driver import Prober
 from instruments.prober.steps import PROGRAM
-from tests.instruments.conftest import NAMES, Fab, carry_out
+from tests.instruments.conftest import NAMES, WIRES, Fab, carry_out
+from tests.instruments.test_meta import Foreign
 from tests.instruments.test_models import Bench
 
 few = settings(deadline=None, max_examples=30)
@@ -265,14 +268,14 @@ def test_points_too_far_apart_are_said_in_both_languages() -> None:
 
 
 # ---------------------------------------------------------------- a driver we did not write
-def test_pymeasures_own_driver_talks_to_it(fab: Fab) -> None:
+@pytest.mark.parametrize("wire", WIRES)
+def test_pymeasures_own_driver_talks_to_it(fab: Fab, wire: str) -> None:
     """Optional: PyMeasure is not among our packages."""
     pytest.importorskip("pymeasure")
     from pymeasure.instruments.keithley import Keithley2400
 
-    port = fab.ports["tools"][NAMES["prober"]]["ports"]["socket"]
     smu = Keithley2400(
-        f"TCPIP::127.0.0.1::{port}::SOCKET",
+        fab.resource("prober", wire),
         visa_library="@py", read_termination="\n", write_termination="\n",
     )  # fmt: skip
     try:
@@ -303,3 +306,59 @@ def test_pymeasures_own_driver_talks_to_it(fab: Fab) -> None:
         assert not smu.source_enabled
     finally:
         smu.adapter.close()
+
+
+# ---------------------------------------------------------------- small currents
+class Stuck(Foreign):
+    """Takes every command, and its compliance is always this."""
+
+    def command(self, line: str, timeout_s: float | None = None) -> None:
+        """Nothing happens."""
+
+
+def test_a_compliance_of_another_size_is_seen() -> None:
+    """A step that was never carried out must not pass for done because amperes are small."""
+    tool = Prober(Stuck("5e-07"))
+    wanted = {"settings": [["sweep_compliance", 1e-9]]}
+    found = PROGRAM.reconcile(tool, StepOrder("settings", "Set", wanted, "verify"))
+    assert isinstance(found, NotStarted)
+    for row in ("sweep_compliance", "compliance_current"):
+        with pytest.raises(Mismatch):
+            setattr(Prober(Stuck("1.9e-9")), row, 1e-9)
+        setattr(Prober(Stuck("0.0123456789")), row, 0.01234567891)
+
+
+# ---------------------------------------------------------------- what leaves, and what is wrong
+@pytest.mark.parametrize("how", ["undocked", "fetched"])
+def test_no_wafer_leaves_from_under_needles_that_are_down(how: str) -> None:
+    bench = Bench()
+    bench.dock("prober", "PRB:LOAD 1", "PRB:MOVE 5,3", "PRB:CONT DOWN", "OUTP 1", "SOUR:VOLT 0.6")
+    bench.say(*(("prober", "CARR:UND") if how == "undocked" else ("film", 'CARR:DOCK "F1"')))
+    state = bench.say("prober", "PRB:CONT?;OUTP?;SOUR:VOLT?;PRB:WAF?")
+    assert state == 'UP;0;0;""'
+    bench.say("film", "CARR:UND")
+    bench.dock("prober")
+    assert bench.say("prober", "PRB:WAF?") == '""'
+
+
+class Tabled(Foreign):
+    """A prober whose table has three dies, and whose curves are `length` samples long."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__("0.5")
+        self.length = length
+
+    def block(
+        self, line: str, dtype: DTypeLike = "<f4", timeout_s: float | None = None
+    ) -> NDArray[Any]:
+        count = 3 * Prober.columns if line.startswith("DATA:SITE?") else self.length
+        return np.ones(count, dtype="<f4")
+
+
+def test_curves_that_do_not_belong_to_the_table_are_garbled() -> None:
+    order = StepOrder("measure", "Probe", {}, "repeat")
+    assert len(PROGRAM.finished(Prober(Tabled(33)), order, "J1").sites) == 12
+    link = Tabled(32)
+    with pytest.raises(Garbled):
+        PROGRAM.finished(Prober(link), order, "J1")
+    assert link.distrusted

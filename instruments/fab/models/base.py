@@ -22,6 +22,8 @@ from instruments.fab.world import STOCKER, NoSuchThing, Wafer, World
 
 DOCK_S = 12.0
 QUEUE = 20
+JOBS_WITH_DATA = 200
+"""Older jobs keep their token and state, and lose their results and traces."""
 Reply = str | bytes | None
 Handler = Callable[[str], Reply]
 
@@ -117,6 +119,12 @@ class Job:
     code: int = 0
     text: str = ""
     data: dict[str, Any] = field(default_factory=dict)
+    is_forgotten: bool = False
+    """What it found is no longer kept."""
+
+    def forget(self) -> None:
+        """Keep no more than what became of it."""
+        self.data, self.is_forgotten = {}, True
 
     def fraction(self, now: float) -> float:
         """How much of the job's time has passed, 0 to 1."""
@@ -142,6 +150,8 @@ class ToolModel:
         self.clock = world.clock
         self.neighbours: dict[str, ToolModel] = {}
         self.rng = np.random.default_rng([seed, 11])
+        # Of what only the sensors show: to look at one changes no wafer.
+        self.flicker = np.random.default_rng([seed, 13])
         self.housekeeping = Housekeeping(seed)
         self.firmware = "2.4.1"
         self.errors: deque[tuple[int, str]] = deque()
@@ -190,6 +200,9 @@ class ToolModel:
     def make_safe(self) -> None:
         """Close and park what the tool has."""
 
+    def carrier_leaves(self) -> None:
+        """The carrier is about to go, with every wafer of it."""
+
     def reset_volatile(self) -> None:
         """Power was lost: forget what no battery keeps."""
 
@@ -230,7 +243,8 @@ class ToolModel:
             return None
         if answer is None:
             return None
-        return (answer if isinstance(answer, bytes) else answer.encode("ascii")) + b"\n"
+        # A name that was delivered may be one that no tool can say.
+        return (answer if isinstance(answer, bytes) else answer.encode("ascii", "replace")) + b"\n"
 
     def _dispatch(self, head: str, argument: str) -> Reply:
         handler = self.handlers.get(head)
@@ -329,6 +343,7 @@ class ToolModel:
             holder.advance()
             if holder.running is not None:
                 raise Refuse(-221, f"Settings conflict; {wanted} is in use at {holder.name}")
+            holder.carrier_leaves()
             holder.carrier_id = ""
         carrier.place = self.name
         self.carrier_id, self.docked_at = wanted, self.clock.now() + DOCK_S
@@ -355,6 +370,7 @@ class ToolModel:
         if self.running is not None:
             raise Refuse(-200, "Execution error; a job runs")
         if self.carrier_id:
+            self.carrier_leaves()
             self.world.carrier(self.carrier_id).place = STOCKER
         self.carrier_id = ""
 
@@ -380,6 +396,8 @@ class ToolModel:
             self.clock.now(), self.duration_s(wafer),
         )  # fmt: skip
         self.jobs[handle] = self.running = job
+        if old := self.jobs.get(f"J{len(self.jobs) - JOBS_WITH_DATA:06d}"):
+            old.forget()
         self.by_token[token] = handle
         self.is_safe = False
         self.on_start(job, wafer)
@@ -429,6 +447,8 @@ class ToolModel:
             raise Refuse(-241, "Hardware missing; no such job")
         if job.state == "RUNNING":
             raise Refuse(-200, "Execution error; the job runs")
+        if job.is_forgotten:
+            raise Refuse(-241, "Hardware missing; the job's results are no longer kept")
         return job
 
     def _ramp(self, argument: str) -> bytes:

@@ -43,8 +43,8 @@ class CdSemModel(MeasuringModel):
         """Readings and results of the manual."""
         return super().own_handlers() | {
             "BEAM:STAT?": lambda _: "ON" if self.beam_on else "OFF",
-            "BEAM:CURR?": lambda _: f"{8.0 * self.beam_on + 0.01 * self.rng.normal():.4f}",
-            "CHAM:PRES?": lambda _: f"{2.1e-5 * (1 + 0.02 * self.rng.normal()):.4e}",
+            "BEAM:CURR?": lambda _: f"{8.0 * self.beam_on + 0.01 * self.flicker.normal():.4f}",
+            "CHAM:PRES?": lambda _: f"{2.1e-5 * (1 + 0.02 * self.flicker.normal()):.4e}",
         }
 
     def check_setting(self, head: str, value: float | str) -> None:

@@ -26,6 +26,8 @@ LOAD_S = 10.0
 STRENGTH = {"SC1": 2.5, "RCA": 2.5, "SPM": 0.6, "DHF": 0.3}
 OXIDE_NM_S = {"DHF": 0.05, "RCA": 0.005}
 PURE_MOHM_CM = 18.2
+FREEZES_C, BOILS_C = 0.0, 180.0
+"""Of whatever chemistry: no heater brings a bath beyond."""
 CERTIFIED = "FEOL"
 MOST_MARKS = 300.0
 TORN_MARKS = 80.0
@@ -81,7 +83,7 @@ class CleanModel(ProcessModel):
         """Readings and results of the manual."""
         return {
             "BATH:STAT?": lambda _: "WET" if self.running else "IDLE",
-            "BATH:NOW?": lambda _: f"{self._bath() + 0.05 * self.rng.normal():.3f}",
+            "BATH:NOW?": lambda _: f"{self._bath() + 0.05 * self.flicker.normal():.3f}",
             "CLEA:CERT?": lambda a: str(self.ended_job(self._quoted(a)).data["certificate"]),
             "RINS:RES?": lambda a: f"{self.ended_job(self._quoted(a)).data['resistivity']:.4f}",
         }
@@ -101,8 +103,9 @@ class CleanModel(ProcessModel):
 
     def prepare(self, job: Job, wafer: Wafer) -> None:
         """What bath, megasonic and dryer really do."""
+        celsius = setting(job, "BATH:TEMP") + fault(job, "bath_temperature")
         job.data.update(
-            celsius=setting(job, "BATH:TEMP") + fault(job, "bath_temperature"),
+            celsius=min(max(celsius, FREEZES_C), BOILS_C),
             watts=max(0.0, setting(job, "MEGA:POW") + fault(job, "megasonic")),
             spin=max(1.0, setting(job, "DRY:SPIN") + fault(job, "dryer")),
             before=len(wafer.particles),

@@ -28,6 +28,7 @@ from instruments.fab.world import Wafer
 
 BOLTZMANN_EV = 8.617e-5
 REFERENCE_K = 673.15
+ROOM_C = 22.0
 SURFACE = {"oxide": (2.0, 0.55), "nitride": (0.71, 0.80), "poly": (1.24, 0.70)}
 """nm/s at the reference, and activation energy in eV."""
 SUPPLY = 40.0
@@ -80,7 +81,7 @@ class CvdModel(ProcessModel):
         return {
             "HEAT:STAT?": lambda _: "HOT" if self.running else "WARM",
             "CHAM:WALL?": lambda _: str(self.counters["wall_nm"]),
-            "GAS:LINE?": lambda _: f"{210 + 0.5 * self.rng.normal():.3f}",
+            "GAS:LINE?": lambda _: f"{210 + 0.5 * self.flicker.normal():.3f}",
             "DEP:THIC?": lambda a: f"{self.ended_job(self._quoted(a)).data['measured']:.4f}",
             "CHAM:CLE": lambda _: self._clean_chamber(),
         }
@@ -102,7 +103,7 @@ class CvdModel(ProcessModel):
         own = np.random.default_rng([len(self.serial), *self.serial.encode()])
         pressure = max(0.1, setting(job, "CHAM:PRES") + fault(job, "pressure"))
         precursor = max(1.0, setting(job, "GAS:PREC") + fault(job, "precursor_flow"))
-        temperature = setting(job, "HEAT:TEMP") + fault(job, "heater")
+        temperature = max(ROOM_C, setting(job, "HEAT:TEMP") + fault(job, "heater"))
         film = str(job.settings["DEP:FILM"]).lower()
         shape = thickness_map(
             pressure, precursor, float(own.normal(0.01, 0.004)), float(own.normal(0, 0.003))

@@ -74,7 +74,7 @@ class EtcherModel(ProcessModel):
         return {
             "PLAS:STAT?": lambda _: "ON" if self._burns() else "OFF",
             "CHAM:WAF?": lambda _: str(self.counters["since_clean"]),
-            "CHAM:WALL?": lambda _: f"{65 + 0.05 * self.rng.normal():.3f}",
+            "CHAM:WALL?": lambda _: f"{65 + 0.05 * self.flicker.normal():.3f}",
             "CHAM:CLE": lambda _: self._wet_clean(),
             "ETCH:DEPT?": lambda a: self._result(a, "depth"),
             "ENDP:TIME?": lambda a: self._result(a, "endpoint"),

@@ -41,7 +41,7 @@ class FilmModel(MeasuringModel):
         """Readings of the manual."""
         return super().own_handlers() | {
             "LAMP:HOUR?": lambda _: f"{120.0 + self.clock.now() / 3600:.3f}",
-            "SPEC:INT?": lambda _: f"{78.0 + 0.2 * self.rng.normal():.3f}",
+            "SPEC:INT?": lambda _: f"{78.0 + 0.2 * self.flicker.normal():.3f}",
         }
 
     def check_start(self, wafer: Wafer) -> None:

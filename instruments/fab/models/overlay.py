@@ -50,7 +50,7 @@ class OverlayModel(MeasuringModel):
         """Readings of the manual."""
         return super().own_handlers() | {
             "STAG:STAT?": lambda _: "MOVING" if self.running else self.stage,
-            "LAMP:POW?": lambda _: f"{12.0 + 0.02 * self.rng.normal():.4f}",
+            "LAMP:POW?": lambda _: f"{12.0 + 0.02 * self.flicker.normal():.4f}",
         }
 
     def check_start(self, wafer: Wafer) -> None:

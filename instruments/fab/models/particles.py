@@ -46,7 +46,7 @@ class ParticlesModel(ToolModel):
     def own_handlers(self) -> dict[str, Handler]:
         """Readings and results of the manual."""
         return {
-            "LAS:POW?": lambda _: f"{250.0 + 0.3 * self.rng.normal():.3f}",
+            "LAS:POW?": lambda _: f"{250.0 + 0.3 * self.flicker.normal():.3f}",
             "CHUC:SPE?": lambda _: "1200" if self.running else "0",
             "DATA:SITE?": self._defects,
             "DATA:HAZE?": lambda a: f"{self._scan(a).data['haze']:.6g}",

@@ -109,7 +109,7 @@ class ProberModel(MeasuringModel):
         self.loaded = ""
 
     def _on_chuck(self) -> str:
-        """The wafer loaded by hand, "" when there is none or its carrier has left with it."""
+        """The wafer loaded by hand, "" when there is none or it was delivered elsewhere."""
         stays = self._is_docked() and self.loaded in self._docked().slots.values()
         return self.loaded if stays else ""
 
@@ -202,6 +202,12 @@ class ProberModel(MeasuringModel):
     def make_safe(self) -> None:
         """Levels 0, output off, needles up."""
         self._lift()
+
+    def carrier_leaves(self) -> None:
+        """No wafer goes from under needles that are down."""
+        if self.loaded:
+            self._lift()
+        self.loaded = ""
 
     def reset_volatile(self) -> None:
         """After a power cut the SMU has its defaults and the chuck is empty."""

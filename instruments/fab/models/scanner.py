@@ -23,6 +23,9 @@ HEAT_TAU_S = 300.0
 HEAT_FOCUS_NM = 0.5
 """Focus shift that is left at saturation after the lens model's own correction."""
 
+MOST_DEFECTS = 1000.0
+"""Times the usual; a hood that loses more water than that wets the whole wafer."""
+
 
 class ScannerModel(ToolModel):
     """Prints a dose and a focus into each field, with the small errors a real stage has."""
@@ -64,7 +67,7 @@ class ScannerModel(ToolModel):
             "SHUT:STAT?": lambda _: "OPEN" if self.shutter_open else "CLOSED",
             "STAG:STAT?": lambda _: self.stage,
             "LENS:HEAT?": lambda _: f"{self._heat_now() * HEAT_FOCUS_NM:.6g}",
-            "SENS:TEMP?": lambda _: f"{22.0 + 0.003 * self.rng.normal():.4f}",
+            "SENS:TEMP?": lambda _: f"{22.0 + 0.003 * self.flicker.normal():.4f}",
             "COUN:PULS?": lambda _: str(self.counters["pulses"]),
             "TRAC:PULS?": lambda a: str(self.ended_job(self._quoted(a)).data["pulses"]),
         }
@@ -163,7 +166,8 @@ class ScannerModel(ToolModel):
         wafer.exposed_at = job.ended
         exposed = [at for at, _ in job.data["plan"][: job.data["done"]]]
         more = job.data["faults"].get("immersion", 1.0)
-        wafer.particles.extend(self.grid.defects(exposed, max(more, 0.0)))
+        times = min(max(more, 0.0), MOST_DEFECTS)
+        wafer.particles.extend(self.grid.defects(exposed, times))
 
     def make_safe(self) -> None:
         """Shutter closed, stage parked."""

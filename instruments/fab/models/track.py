@@ -42,7 +42,7 @@ class TrackModel(ToolModel):
     def own_handlers(self) -> dict[str, Handler]:
         """Readings of the manual."""
         return {
-            "PLAT:TEMP?": lambda _: f"{self._plate() + 0.02 * self.rng.normal():.3f}",
+            "PLAT:TEMP?": lambda _: f"{self._plate() + 0.02 * self.flicker.normal():.3f}",
             "CUP:STAT?": lambda _: "SPINNING" if self.running else "IDLE",
             "RES:THIC?": self._thickness,
             "RES:PEBD?": self._peb_delay,

@@ -14,6 +14,9 @@ from instruments.resource_name import Wire
 
 HOST = "127.0.0.1"
 BOOT_S = 0.2
+LONGEST_MESSAGE = 1 << 20
+"""More bytes than that without an end are no message: the connection is dropped."""
+MOST_UNREAD = 1 << 16
 SILENT = ("no_reply", "never_opc", "restart", "memory_loss", "refuse")
 """Faults after which no answer comes."""
 
@@ -114,7 +117,12 @@ class Channel:
         for writer in tuple(self._writers):
             reset(writer)
         await asyncio.sleep(seconds)
-        await self.listen()
+        while self._server is None:
+            # A client somewhere may have been given our port meanwhile.
+            with contextlib.suppress(OSError):
+                await self.listen()
+                return
+            await asyncio.sleep(BOOT_S)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection: socket.socket = writer.get_extra_info("socket")
@@ -209,6 +217,12 @@ def spoiled(reply: Reply) -> bytes:
     return reply.data
 
 
+async def read_by_client(writer: asyncio.StreamWriter) -> None:
+    """Wait while more lies unread than a client has a reason to leave."""
+    if writer.transport.get_write_buffer_size() > MOST_UNREAD:
+        await writer.drain()
+
+
 async def ship(writer: asyncio.StreamWriter, framed: bytes, reply: Reply) -> bool:
     """Write an answer that is framed already; False when the connection ends with it."""
     kind, seconds = reply.kind, reply.fault.seconds if reply.fault else 0.0
@@ -232,10 +246,17 @@ async def ship(writer: asyncio.StreamWriter, framed: bytes, reply: Reply) -> boo
 
 
 async def _drip(writer: asyncio.StreamWriter, framed: bytes, seconds: float) -> None:
-    for k in range(len(framed)):
-        writer.write(framed[k : k + 1])
-        await writer.drain()
-        await asyncio.sleep(seconds)
+    left = framed
+    try:
+        while left:
+            writer.write(left[:1])
+            left = left[1:]
+            await writer.drain()
+            await asyncio.sleep(seconds)
+    except asyncio.CancelledError:
+        # A device clear: what is begun is sent to its end, or the next message has no beginning.
+        writer.write(left)
+        raise
 
 
 def reset(writer: asyncio.StreamWriter) -> None:

@@ -13,12 +13,21 @@ import struct
 from dataclasses import dataclass
 
 from instruments.fab.faults import Faults
-from instruments.fab.wires.channel import SILENT, Channel, Reply, ToolPower, ship, spoiled
+from instruments.fab.wires.channel import (
+    LONGEST_MESSAGE,
+    SILENT,
+    Channel,
+    Reply,
+    ToolPower,
+    read_by_client,
+    ship,
+    spoiled,
+)
 from instruments.resource_name import Wire
 
 _HEAD = struct.Struct("!2sBBIQ")
 _PIECE = 1 << 20
-_LONGEST = 1 << 24
+_SMALLEST = 64
 INITIALIZE, INITIALIZE_ANSWER, FATAL, ERROR = 0, 1, 2, 3
 LOCK, LOCK_ANSWER, DATA, DATA_END = 4, 5, 6, 7
 CLEAR_COMPLETE, CLEAR_DONE = 8, 9
@@ -35,6 +44,8 @@ class Session:
     """One client's pair of connections."""
 
     number: int
+    largest: int = _PIECE
+    """The payload of the longest message that the client takes."""
     clearing: bool = False
     unread: bool = False
     """An answer was sent and the client has not said that it was delivered."""
@@ -71,7 +82,8 @@ class HislipChannel(Channel):
         await self.power.thaw()
         first = await _receive(reader)
         if first.kind == INITIALIZE:
-            session = Session(next(self._numbers) & 0xFFFF)
+            numbers = (number & 0xFFFF for number in self._numbers)
+            session = Session(next(one for one in numbers if one not in self._sessions))
             self._sessions[session.number] = session
             _send(writer, INITIALIZE_ANSWER, 0, (0x0100 << 16) | session.number)
             try:
@@ -105,6 +117,8 @@ class HislipChannel(Channel):
                 # Whoever asks again forgoes what was not read yet.
                 session.unread = False
                 received += message.payload
+                if len(received) > LONGEST_MESSAGE:
+                    return
                 if message.kind == DATA_END:
                     complete, received = received, b""
                     if not await self._answer(writer, session, message.parameter, complete):
@@ -116,8 +130,9 @@ class HislipChannel(Channel):
         answer = self.respond_now(message)
         if answer is not None:
             if answer:
-                writer.write(_framed(answer, number))
+                writer.write(_framed(answer, number, session.largest))
                 session.unread = True
+                await read_by_client(writer)
             return True
         work = self._answer_slowly(writer, session, number, message)
         session.answering = asyncio.ensure_future(work)
@@ -137,7 +152,7 @@ class HislipChannel(Channel):
         if not reply.data and reply.kind not in ("close", "reset"):
             return True
         session.unread = reply.kind not in SILENT
-        return await ship(writer, _framed_with_fault(reply, number), reply)
+        return await ship(writer, _framed_with_fault(reply, number, session.largest), reply)
 
     # ------------------------------------------------------------------ asynchronous channel
     async def _asynchronous(
@@ -159,6 +174,8 @@ class HislipChannel(Channel):
                 waiting = _MAV if session.unread else 0
                 _send(writer, STATUS_ANSWER, self.tool.status_byte() | waiting, 0)
             elif message.kind == MAX_SIZE:
+                (size,) = struct.unpack("!Q", message.payload)
+                session.largest = min(max(size - _HEAD.size, _SMALLEST), _PIECE)
                 _send(writer, MAX_SIZE_ANSWER, 0, 0, struct.pack("!Q", _PIECE))
             elif message.kind in _PLAIN_ANSWERS:
                 _send(writer, *_PLAIN_ANSWERS[message.kind], 0)
@@ -176,7 +193,7 @@ _PLAIN_ANSWERS = {
 
 async def _receive(reader: asyncio.StreamReader) -> Message:
     prologue, kind, control, parameter, length = _HEAD.unpack(await reader.readexactly(16))
-    if prologue != b"HS" or length > _LONGEST:
+    if prologue != b"HS" or length > LONGEST_MESSAGE:
         raise ConnectionError("not HiSLIP")
     return Message(kind, control, parameter, await reader.readexactly(length) if length else b"")
 
@@ -188,21 +205,21 @@ def _send(
         writer.write(_HEAD.pack(b"HS", kind, control, parameter, len(payload)) + payload)
 
 
-def _framed(answer: bytes, number: int) -> bytes:
-    if len(answer) <= _PIECE:
+def _framed(answer: bytes, number: int, largest: int) -> bytes:
+    if len(answer) <= largest:
         return _HEAD.pack(b"HS", DATA_END, 0, number, len(answer)) + answer
     pieces = []
-    for start in range(0, len(answer), _PIECE):
-        piece = answer[start : start + _PIECE]
-        kind = DATA_END if start + _PIECE >= len(answer) else DATA
+    for start in range(0, len(answer), largest):
+        piece = answer[start : start + largest]
+        kind = DATA_END if start + largest >= len(answer) else DATA
         pieces.append(_HEAD.pack(b"HS", kind, 0, number, len(piece)) + piece)
     return b"".join(pieces)
 
 
-def _framed_with_fault(reply: Reply, number: int) -> bytes:
-    framed = _framed(spoiled(reply), number)
+def _framed_with_fault(reply: Reply, number: int, largest: int) -> bytes:
+    framed = _framed(spoiled(reply), number, largest)
     if reply.kind == "duplicate":
         return framed * 2
     if reply.kind == "stale":
-        return _framed(reply.previous, (number - 2) & 0xFFFF_FFFF) + framed
+        return _framed(reply.previous, (number - 2) & 0xFFFF_FFFF, largest) + framed
     return framed

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from instruments.fab.wires.channel import Channel, Reply, ship, spoiled
+from instruments.fab.wires.channel import (
+    LONGEST_MESSAGE,
+    Channel,
+    Reply,
+    read_by_client,
+    ship,
+    spoiled,
+)
 from instruments.resource_name import Wire
 
 _PIECE = 1 << 16
@@ -20,6 +27,8 @@ class SocketChannel(Channel):
         rest = b""
         while received := await reader.read(_PIECE):
             message, feed, rest = (rest + received).rpartition(b"\n")
+            if len(rest) > LONGEST_MESSAGE:
+                return
             if not feed:
                 continue
             answer = self.respond_now(message)
@@ -28,8 +37,7 @@ class SocketChannel(Channel):
                     return
             elif answer:
                 writer.write(answer)
-                if len(answer) > _PIECE:
-                    await writer.drain()
+                await read_by_client(writer)
 
     async def _send(self, writer: asyncio.StreamWriter, reply: Reply) -> bool:
         data = spoiled(reply)

@@ -12,15 +12,26 @@ import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from instruments.fab.wires.channel import SILENT, Channel, Reply, ship, spoiled
+from instruments.fab.wires.channel import (
+    LONGEST_MESSAGE,
+    SILENT,
+    Channel,
+    Reply,
+    read_by_client,
+    ship,
+    spoiled,
+)
 from instruments.resource_name import Wire
 
+PROGRAM, PROCEDURES, NULL = 0x0607AF, range(10, 27), 0
+PROGRAM_UNAVAILABLE, PROCEDURE_UNAVAILABLE = 1, 3
 CREATE_LINK, WRITE, READ, READ_STB, TRIGGER, CLEAR = 10, 11, 12, 13, 14, 15
 REMOTE, LOCAL, LOCK, UNLOCK, ENABLE_SRQ, DESTROY_LINK = 16, 17, 18, 19, 20, 23
 CREATE_INTR, DESTROY_INTR = 25, 26
 NO_ERROR, NO_LINK, NOT_SUPPORTED, LOCKED, NO_LOCK, IO_TIMEOUT = 0, 4, 8, 11, 12, 15
 _END, _REQUESTED, _MAV = 4, 1, 16
 _FLAG_END = 8
+_WHAT_A_LOCK_KEEPS = (WRITE, READ, READ_STB, TRIGGER, CLEAR, REMOTE, LOCAL)
 _LARGEST = 1 << 20
 
 
@@ -57,7 +68,7 @@ class Call:
 
     def __init__(self, record: bytes) -> None:
         self._record = record
-        self.number, self.procedure = self._at(0), self._at(20)
+        self.number, self.program, self.procedure = self._at(0), self._at(12), self._at(20)
         self._offset = 24
         for _ in range(2):
             self._offset += 4
@@ -93,7 +104,10 @@ class Vxi11Channel(Channel):
             while True:
                 call = Call(await _record(reader))
                 await self.power.thaw()
-                if not await self._answer(connection, call):
+                status = accepted(call)
+                if status or call.procedure == NULL:
+                    writer.write(_framed(call.number, b"", status))
+                elif not await self._answer(connection, call):
                     return
         finally:
             self._end_link(connection)
@@ -115,8 +129,9 @@ class Vxi11Channel(Channel):
             CREATE_LINK: self._create_link,
             CLEAR: self._clear,
         }
-        slow = procedures.get(call.procedure) if self._may(connection, call) else None
-        body = await slow(connection, call) if slow else self._quick(connection, call)
+        refusal = self._refusal(connection, call)
+        slow = None if refusal else procedures.get(call.procedure)
+        body = await slow(connection, call) if slow else self._quick(connection, call, refusal)
         reply = connection.waiting if call.procedure == READ and not connection.unread else None
         if reply is not None:
             connection.waiting = None
@@ -124,6 +139,7 @@ class Vxi11Channel(Channel):
         previous, connection.last_record = connection.last_record, framed
         if reply is None or not reply.kind:
             connection.writer.write(framed)
+            await read_by_client(connection.writer)
             return True
         if reply.kind == "duplicate":
             framed = framed * 2
@@ -131,15 +147,17 @@ class Vxi11Channel(Channel):
             framed = previous + framed
         return await ship(connection.writer, framed, reply)
 
-    @staticmethod
-    def _may(connection: Connection, call: Call) -> bool:
-        """Nothing but a link can be asked for without a link."""
-        return connection.linked or call.procedure == CREATE_LINK
+    def _refusal(self, connection: Connection, call: Call) -> int:
+        """Nothing but a link can be asked for without a link, and little against another's lock."""
+        if not connection.linked and call.procedure != CREATE_LINK:
+            return NO_LINK
+        keeps = call.procedure in _WHAT_A_LOCK_KEEPS
+        return LOCKED if keeps and self.lock_holder not in (None, connection) else NO_ERROR
 
-    def _quick(self, connection: Connection, call: Call) -> bytes:
-        if not self._may(connection, call):
+    def _quick(self, connection: Connection, call: Call, refusal: int) -> bytes:
+        if refusal:
             # Longer than most answers to a refusal need: every reader finds its fields.
-            return struct.pack("!III", NO_LINK, 0, 0)
+            return struct.pack("!III", refusal, 0, 0)
         if call.procedure == DESTROY_LINK:
             self._end_link(connection)
             return struct.pack("!I", NO_ERROR)
@@ -167,9 +185,9 @@ class Vxi11Channel(Channel):
 
     async def _write(self, connection: Connection, call: Call) -> bytes:
         _link, _io, _lock, flags, data = (*(call.uint() for _ in range(4)), call.opaque())
-        if self.lock_holder not in (None, connection):
-            return struct.pack("!II", LOCKED, 0)
         connection.received += data
+        if len(connection.received) > LONGEST_MESSAGE:
+            raise ConnectionError("a message without end")
         if flags & _FLAG_END:
             message = bytes(connection.received)
             connection.received.clear()
@@ -220,10 +238,20 @@ async def _record(reader: asyncio.StreamReader) -> bytes:
     while not last:
         (mark,) = struct.unpack("!I", await reader.readexactly(4))
         last = bool(mark & 0x8000_0000)
+        if len(record) + (mark & 0x7FFF_FFFF) > _LARGEST + 1024:
+            raise ConnectionError("not a record")
         record += await reader.readexactly(mark & 0x7FFF_FFFF)
     return record
 
 
-def _framed(number: int, body: bytes) -> bytes:
-    record = struct.pack("!IIIIII", number, 1, 0, 0, 0, 0) + body
+def accepted(call: Call) -> int:
+    """How the call itself is taken (RFC 5531): 0, or what there is no such thing of."""
+    if call.program != PROGRAM:
+        return PROGRAM_UNAVAILABLE
+    known = call.procedure in PROCEDURES or call.procedure == NULL
+    return 0 if known else PROCEDURE_UNAVAILABLE
+
+
+def _framed(number: int, body: bytes, status: int = 0) -> bytes:
+    record = struct.pack("!IIIIII", number, 1, 0, 0, 0, status) + body
     return struct.pack("!I", 0x8000_0000 | len(record)) + record
