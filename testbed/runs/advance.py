@@ -35,11 +35,12 @@ OPEN_STEPS = (StepState.PENDING, StepState.INTENT, StepState.SENT, StepState.UNK
 UNDER_WAY = (StepState.INTENT, StepState.SENT)
 
 
-def advance(run_id: int, *, only_recover: bool = False) -> bool:
+def advance(run_id: int, *, only_recover: bool = False, only_abort: bool = False) -> bool:
     """Do one step of the run if all its tools can be claimed; True when something was done.
 
     `only_recover` is the sweep's way in: it takes over a tool whose worker fell silent, makes it
     safe and finds out what happened, but begins nothing; that is for the tool's own worker.
+    With `only_abort` it carries out a person's abort, and nothing else.
     What a tool does never raises here, and an unforeseen error holds the run. When not even that
     can be stored the lease is left to expire: the sweep takes the tool over and asks.
     """
@@ -55,7 +56,7 @@ def advance(run_id: int, *, only_recover: bool = False) -> bool:
             looked_at = guard.clock()
             found = _look(run_id) or found
             watch.knows(found.run.ask, found.is_stopped, at=looked_at)
-            return _Turn(found, held, watch, only_recover).take()
+            return _Turn(found, held, watch, only_recover, only_abort).take()
     except (LeaseLost, LeaseOver, moves.NotFrom) as error:
         # Whoever holds the lease now asks the tools; this process must forget its sessions.
         log.warning("run %s: %s", run_id, error)
@@ -104,18 +105,21 @@ class _NotNow(Exception):
 class _Turn:
     """One claim's work on one run."""
 
-    def __init__(self, found: _Look, held: Claim, watch: Guard, only_recover: bool) -> None:
+    def __init__(
+        self, found: _Look, held: Claim, watch: Guard, only_recover: bool, only_abort: bool
+    ) -> None:
         self.run = found.run
         self.held = held
         self.watch = watch
         self.only_recover = only_recover
+        self.only_abort = only_abort
         self.step = self._current()
         self.crew = Crew(self.run, found.tools(), watch.may_write)
         self.crew.about(self.step)
 
     def take(self) -> bool:
         """Do one thing and let the lease go; True when something was done."""
-        if not has_work(self.run):
+        if not has_work(self.run) or (self.only_abort and self.run.ask != "abort"):
             lease.release(self.held)
             return False
         try:

@@ -46,14 +46,17 @@ def _alone() -> Iterator[bool]:
 
 
 def sweep() -> int:
-    """Take over dead leases, make stopped tools safe, let settled runs go on, ring what is due.
+    """Take over dead leases, make stopped tools safe, carry out aborts that no worker heard, let
+    settled runs go on, ring what is due.
 
     Returns how much was done.
     """
     with _alone() as alone:
         if not alone:
             return 0
-        parts = (mend_clocks, take_over_dead, make_stopped_safe, resume_settled, ring_due)
+        parts = (
+            mend_clocks, take_over_dead, make_stopped_safe, abort_unheard, resume_settled, ring_due,
+        )  # fmt: skip
         return sum(map(_in_spite, parts))
 
 
@@ -106,6 +109,8 @@ def at_once(jobs: Sequence[Callable[[], object]]) -> None:
     """Do them beside each other, ABREAST at a time; one alone is done in this thread."""
     if len(jobs) == 1:
         jobs[0]()
+        # Its tool may have one connection to give, and a worker of its own that wants it.
+        sessions.drop_all()
     elif jobs:
         with ThreadPoolExecutor(min(ABREAST, len(jobs)), "sweep") as pool:
             for done in [pool.submit(_apart, job) for job in jobs]:
@@ -141,6 +146,22 @@ def make_stopped_safe() -> int:
     stopped = Tool.objects.filter(emergency_stop_at__isnull=False).exclude(visa_resource="")
     at_once([partial(safety.make_safe, tool) for tool in stopped])
     return len(stopped)
+
+
+def abort_unheard() -> int:
+    """An abort for which no worker came within a period: its host may be gone for good, and the
+    end of a run must not wait for it. Only tools that nobody holds are told."""
+    rows = Run.objects.filter(ask="abort", due_at__lte=Now()).exclude(doorbell.waits_for_a_tool())
+    unheard = list(rows)
+    at_once([partial(_abort, run) for run in unheard])
+    return len(unheard)
+
+
+def _abort(run: Run) -> None:
+    try:
+        advance(run.pk, only_abort=True)
+    except Exception:
+        log.exception("run %s could not be aborted", run.pk)
 
 
 def ring_due() -> int:

@@ -11,8 +11,9 @@ from django.utils import timezone
 from testbed.celery import WATCHDOG, app
 from testbed.ops.embedded import REPOSITORY
 from testbed.ops.supervisor import read_procfile
-from testbed.runs import doorbell, lease, safety, sweep, tasks
+from testbed.runs import attempt, control, doorbell, lease, safety, sweep, tasks
 from testbed.runs.advance import advance
+from testbed.runs.choices import choices
 from testbed.runs.models import Lease, Run
 from testbed.tools.models import Tool
 from tests.runs.floor import Floor
@@ -107,3 +108,53 @@ def test_what_goes_wrong_in_a_sweep_keeps_no_run_from_being_rung(
     bells.clear()
     assert sweep.sweep() == 1
     assert bells == [(run.tool.queue, run.pk)]
+
+
+def unheard(run: Run) -> None:
+    Run.objects.filter(pk=run.pk).update(due_at=timezone.now() - timedelta(seconds=1))
+
+
+def test_an_abort_that_no_worker_hears_is_carried_out_by_the_sweep(live_floor: Floor) -> None:
+    run = live_floor.start("coat")
+    control.abort(actor=live_floor.technician, run=run)
+    sweep.sweep()
+    run.refresh_from_db()
+    assert run.state == "queued", "its worker has a period to hear it first"
+    unheard(run)
+    sweep.sweep()
+    run.refresh_from_db()
+    assert run.state == "aborted"
+    assert run.safe_sent_at is not None
+    assert set(run.run_wafers.values_list("state", flat=True)) == {"skipped"}
+    assert Lease.objects.get(tool=run.tool).expires_at is None
+
+
+def test_the_sweep_leaves_an_abort_to_the_worker_that_has_the_tool(live_floor: Floor) -> None:
+    run = live_floor.start("coat")
+    control.abort(actor=live_floor.technician, run=run)
+    lease.claim(tool_ids=[run.tool_id], run_id=run.pk)
+    unheard(run)
+    assert sweep.abort_unheard() == 0
+    run.refresh_from_db()
+    assert run.state == "queued"
+
+
+def test_an_abort_of_a_tool_that_nobody_reaches_ends_in_a_persons_hands(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempt, "PAUSES_S", (0.01,))
+    run = floor.start("coat")
+    control.abort(actor=floor.technician, run=run)
+    unheard(run)
+    assert sweep.abort_unheard() == 1
+    run.refresh_from_db()
+    assert (run.state, run.held_why) == ("held", "abort_unconfirmed")
+    assert "close" in [one.code for one in choices(run)]
+
+
+def test_what_comes_only_to_abort_begins_nothing(live_floor: Floor) -> None:
+    run = live_floor.start("coat")
+    assert not advance(run.pk, only_abort=True)
+    run.refresh_from_db()
+    assert run.state == "queued"
+    assert Lease.objects.get(tool=run.tool).holder == ""
