@@ -89,6 +89,11 @@ def _check(code: str, product: str, ids: Sequence[str]) -> None:
             _("The check characters of %(ids)s are wrong; read the scribe again.")
             % {"ids": ", ".join(wrong[:5])}
         ]
+    elif mute := [given for given in ids if not wafer_id.is_sendable(given)]:
+        fields["wafer_ids"] = [
+            _("Tools cannot be told %(ids)s: an ID is capital letters, digits and . - / : only, "
+              "a letter or digit first.") % {"ids": ", ".join(mute[:5])}
+        ]  # fmt: skip
     elif len(set(ids)) != len(ids):
         fields["wafer_ids"] = [_("A wafer ID is named twice.")]
     if fields:

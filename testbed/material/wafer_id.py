@@ -4,10 +4,17 @@ A character's value is its ASCII code less 32 (0 to 58); Horner's scheme with fa
 over the whole ID, check characters included, gives 0.
 """
 
+import re
+
 MODULUS = 59
 FACTOR = 8
 LONGEST = 18
 _FIRST, _LAST = " ", "Z"
+
+
+def is_sendable(wafer_id: str) -> bool:
+    """True when tools can be told the ID: SEMI M12 allows more than a command can carry."""
+    return re.fullmatch(r"[A-Z0-9][A-Z0-9.:/-]*", wafer_id) is not None
 
 
 def checksum(text: str) -> int:

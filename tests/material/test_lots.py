@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from testbed.material.check_in import check_in
 from testbed.material.models import Carrier, Lot, LotState
 from testbed.material.register import register
-from testbed.material.wafer_id import is_valid
+from testbed.material.wafer_id import is_valid, with_check
 from testbed.people.models import JournalEntry, User
 from testbed.refusals import Refusal
 from testbed.tools.models import ContaminationClass
@@ -37,6 +37,18 @@ def test_scribed_ids_are_checked(alice: User) -> None:
     with pytest.raises(Refusal) as refused:
         register(actor=alice, product="resist", code="LOT1", wafer_ids=["23D2", "23D3"])
     assert "23D3" in str(refused.value.fields["wafer_ids"][0])
+    assert not Lot.objects.exists()
+
+
+@pytest.mark.parametrize("body", ["AB 12", "AB'12", "#AB12", "AB,12", "-AB12"])
+def test_an_id_that_no_tool_can_be_told_is_refused_when_the_lot_comes(
+    alice: User, body: str
+) -> None:
+    given = with_check(body)
+    assert is_valid(given)
+    with pytest.raises(Refusal) as refused:
+        register(actor=alice, product="resist", code="LOT1", wafer_ids=[given])
+    assert given in str(refused.value.fields["wafer_ids"][0])
     assert not Lot.objects.exists()
 
 
