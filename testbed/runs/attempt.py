@@ -200,10 +200,19 @@ class Attempt:
         return outcome
 
     def _refused(self, error: InstrumentError) -> Undecided:
-        """The tool said no in words. Known, unless a process may be under way all the same."""
+        """The tool said no in words. Known, unless a process may be under way all the same.
+
+        A process that it refused outright is asked about: where the tool never started it, a
+        person may have it started when the reason is gone.
+        """
         clear = self.step.state == StepState.INTENT and not self.troubles
         why = "wrong_tool" if isinstance(error, WrongInstrument) else "refused"
-        return Undecided(why, error, is_known=clear or not self.step.is_process)
+        trouble = Undecided(why, error, is_known=clear or not self.step.is_process)
+        if clear and self.step.is_process and why == "refused":
+            trouble.says, trouble.message = ask(self.program, self.tool, self.step)
+            self.on_answer(trouble.says, trouble.message)
+            trouble.is_known = trouble.says in ("failed", "lost", "silent")
+        return trouble
 
     def _unclear(self, error: InstrumentError) -> Undecided:
         silent = isinstance(error, NotConnected)

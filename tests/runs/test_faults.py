@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
+from instruments.catalogue import open_tool
 from testbed.people.models import User
 from testbed.runs import advance as engine
 from testbed.runs import control, log, moves, sessions, sweep
@@ -298,3 +299,29 @@ def test_an_emergency_stop_between_steps_holds_until_a_person_clears_it(live_flo
     assert run.held_why == "emergency_stop"
     states.clear_emergency_stop(actor=live_floor.technician, tool=run.tool)
     assert decide(live_floor, run, "go_on").state == RunState.COMPLETED
+
+
+def test_a_process_that_the_tool_refused_is_started_once_its_reason_is_gone(
+    live_floor: Floor,
+) -> None:
+    """Somebody works at the tool's own console when the run's first wafer comes."""
+    tool, fab = live_floor.tools["track"], fab_of(live_floor).control
+    fab.rescale(1.0)
+    run = live_floor.start("coat")
+    first = run.steps.filter(is_process=True).order_by("seq")[0]
+    while run.steps.filter(seq__lt=first.seq).exclude(state=StepState.DONE).exists():
+        engine.advance(run.pk)
+    by_hand = open_tool(tool.kind, tool.visa_resource, tool.serial)
+    by_hand.start_job("by-hand", 4)
+    before = fab.counters("track")["starts"]
+    engine.advance(run.pk)
+    by_hand.link.close()
+    run.refresh_from_db()
+    assert (run.state, run.held_why) == (RunState.HELD, "refused")
+    assert run.evidence["tool_says"] == "not_started"
+    assert [one.code for one in choices(run)] == ["start", "skip_wafer", "abort"]
+    assert fab.counters("track")["starts"] == before
+    fab.rescale(100.0)
+    assert decide(live_floor, run, "start").state == RunState.COMPLETED
+    assert fab.counters("track")["starts"] == before + 2
+    assert set(run.run_wafers.values_list("state", flat=True)) == {"processed"}
