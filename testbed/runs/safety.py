@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import connection
 
 from instruments.errors import InstrumentError
-from testbed.runs import lease, log
+from testbed.runs import doorbell, lease, log
 from testbed.runs.models import Run
 from testbed.tools.models import Tool
 
@@ -111,4 +111,12 @@ def at_start(queues: Sequence[str]) -> int:
         if held is not None:
             done += make_safe(tool)
             lease.release(held)
+            _ring_again(tool)
     return done
+
+
+def _ring_again(tool: Tool) -> None:
+    """A bell that came meanwhile found the tool taken; its run need not wait for the sweep."""
+    waiting = Run.objects.filter(run_tools__tool=tool, run_tools__is_open=True)
+    for run in waiting.exclude(due_at=None).select_related("tool"):
+        doorbell.ring(run.tool.queue, run.pk)

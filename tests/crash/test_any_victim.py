@@ -104,13 +104,20 @@ def play(*arguments: str) -> None:
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
 
-@pytest.mark.nightly
-def test_every_boundary_with_every_victim() -> None:
-    play("--matrix")
+# Each plays in a house of its own, and two cores carry two houses beside the other tests.
+HOUSES = [pytest.mark.nightly, pytest.mark.xdist_group("a house")], [
+    pytest.mark.nightly, pytest.mark.xdist_group("another house"),
+]  # fmt: skip
 
 
-@pytest.mark.nightly
-@pytest.mark.parametrize("first", range(0, 200, 25))
+@pytest.mark.parametrize("half", [pytest.param(n, marks=HOUSES[n]) for n in (0, 1)])
+def test_every_boundary_with_every_victim(half: int) -> None:
+    play("--matrix", str(half))
+
+
+@pytest.mark.parametrize(
+    "first", [pytest.param(n, marks=HOUSES[n // 25 % 2]) for n in range(0, 200, 25)]
+)
 def test_random_schedules(first: int) -> None:
     play("--seeds", str(first), "25")
 

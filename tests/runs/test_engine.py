@@ -64,6 +64,15 @@ def test_a_worker_that_starts_makes_its_tools_at_rest_safe_and_no_others(
     assert not Lease.objects.exclude(holder="").exists()
 
 
+def test_a_bell_that_found_the_tool_being_made_safe_is_rung_again(
+    live_floor: Floor, bells: list[tuple[str, int]]
+) -> None:
+    run = live_floor.start("coat")
+    bells.clear()
+    assert safety.at_start(["tool.track", "tool.scanner"]) == 2
+    assert bells == [(run.tool.queue, run.pk)]
+
+
 def test_a_damaged_trace_is_noticed(live_floor: Floor) -> None:
     live_floor.run("coat", [1])
     block = TraceBlock.objects.all()[0]
