@@ -1,4 +1,4 @@
-# make up · make up ONCE=1 · make test · make nightly · make lint · make bench [ONLY=prefix]
+# make up · make up ONCE=1 · make test · make nightly · make wide · make lint · make bench [ONLY=prefix]
 # make format · make requirements · make clean
 PYTHON = python3
 ONCE =
@@ -11,7 +11,7 @@ COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 
 FIND_TEMPLATES = find testbed -path '*/templates/*' -name '*.html'
 
-.PHONY: up test nightly lint format bench requirements clean
+.PHONY: up test nightly wide lint format bench requirements clean
 
 up:
 	@$(BOOTSTRAP) run
@@ -21,9 +21,14 @@ test:
 	@$(BOOTSTRAP) dev
 	@$(IN) -m testbed.ops.testing $(TESTS)
 
-# The long variants too: minutes of random schedules and plans.
+# The long variants of the crash and contract suites: every victim at every boundary, 200 random
+# schedules, every fault on every wire of every driver. Two houses and one more at a time.
 nightly:
-	@TESTBED_NIGHTLY=1 $(MAKE) test
+	@TESTBED_NIGHTLY=1 $(MAKE) test TESTS="-n 3 -m nightly $(TESTS)"
+
+# Every page in both languages and looks, every hostile value in every field.
+wide:
+	@TESTBED_WIDE=1 $(MAKE) test TESTS="tests/e2e/test_every_page.py tests/web/test_hostile.py $(TESTS)"
 
 lint:
 	@$(BOOTSTRAP) dev

@@ -31,6 +31,7 @@ PASSWORD = "a long enough sentence"
 
 
 NIGHTLY = os.environ.get("TESTBED_NIGHTLY") == "1"
+WIDE = os.environ.get("TESTBED_WIDE") == "1"
 
 
 @pytest.hookimpl(trylast=True)

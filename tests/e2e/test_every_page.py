@@ -8,14 +8,14 @@ from collections.abc import Iterator
 import pytest
 from django.urls import URLResolver, get_resolver
 
-from tests.conftest import NIGHTLY
+from tests.conftest import WIDE
 from tests.e2e.facility import Facility
 from tests.e2e.pages import ALICE, NO_PAGE, PAGES, Page
 from tests.e2e.visits import Look, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 # By day each page is opened in one language and one look, the next page in another; in the
-# night every page in all of them.
+# `make wide` sees every page in all of them.
 LANGUAGES = ("ko", "en")
 LOOKS: tuple[Look, Look] = ("light", "dark")
 CASES = [(name, page) for name, pages in PAGES.items() for page in pages]
@@ -47,14 +47,14 @@ def test_every_route_is_a_known_page_or_said_to_be_none() -> None:
 def test_page(name: str, page: Page, visitor: Visitor, facility: Facility) -> None:
     complaints: list[str] = []
     turn = CASES.index((name, page))
-    for language in LANGUAGES if NIGHTLY else LANGUAGES[turn // 2 % 2 :][:1]:
+    for language in LANGUAGES if WIDE else LANGUAGES[turn // 2 % 2 :][:1]:
         visit = visitor.open(page.path(name, facility), page.who, language)
         try:
             assert visit.status == page.status
             assert visit.page.locator("html").get_attribute("lang") == language
             visit.check_narrow()
             visit.check_scripts()
-            for look in LOOKS if NIGHTLY else LOOKS[turn % 2 :][:1]:
+            for look in LOOKS if WIDE else LOOKS[turn % 2 :][:1]:
                 visit.page.emulate_media(color_scheme=look)
                 visit.check_axe()
             visit.check_policy()

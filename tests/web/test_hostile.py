@@ -13,13 +13,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from testbed.people.models import User
-from tests.conftest import NIGHTLY
+from tests.conftest import WIDE
 from tests.doors import PAGES, Door
 from tests.world import World, undone
 
 SignIn = Callable[[User], Client]
 
-# What has broken most pages; and what is tried a part of it a page, all of it in the night.
+# What has broken most pages; and what is tried a part of it a page, all of it by `make wide`.
 WORST = ("9" * 5000, "\x00", '{"a": "\\u0000"}')
 OTHERS = (
     "", "abc", "-1", "1e999", "²", "9999-99-99", "9999-12-31T23:59:59+09:00", "tool:\x00",
@@ -47,8 +47,8 @@ def hostile(turn: int) -> tuple[str, ...]:
 
 
 def of_turn(values: tuple[str, ...], turn: int) -> tuple[str, ...]:
-    """A part of `values` by day, all of them in the night."""
-    return values if NIGHTLY else values[turn % TURNS :: TURNS]
+    """A part of `values`, or all of them (`make wide`)."""
+    return values if WIDE else values[turn % TURNS :: TURNS]
 
 
 def quiet(client: Client) -> Client:
