@@ -14,8 +14,8 @@ from tests.e2e.pages import ALICE, NO_PAGE, PAGES, Page
 from tests.e2e.visits import Look, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-# By day each page is opened in one language and one look, the next page in another; in the
-# `make wide` sees every page in all of them.
+# Each page is opened in one language and one look, the next page in another; `make wide` opens
+# every page in all of them.
 LANGUAGES = ("ko", "en")
 LOOKS: tuple[Look, Look] = ("light", "dark")
 CASES = [(name, page) for name, pages in PAGES.items() for page in pages]
