@@ -13,7 +13,9 @@ from tests.e2e.facility import Facility
 from tests.e2e.pages import ALICE, NO_PAGE, PAGES, Page
 from tests.e2e.visits import Look, Visitor
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser]
+# A site and a browser for each group; two of them leave both cores busy to the end.
+GROUPS = [pytest.mark.xdist_group("browser"), pytest.mark.xdist_group("another browser")]
 # Each page is opened in one language and one look, the next page in another; `make wide` opens
 # every page in all of them.
 LANGUAGES = ("ko", "en")
@@ -21,11 +23,9 @@ LOOKS: tuple[Look, Look] = ("light", "dark")
 CASES = [(name, page) for name, pages in PAGES.items() for page in pages]
 
 
-def case_id(case: object) -> str:
-    if isinstance(case, Page):
-        who = case.who.split("@")[0] or "nobody"
-        return "-".join([who, *map(str, case.arguments.values()), *filter(None, [case.query])])
-    return str(case)
+def case_id(page: Page) -> str:
+    who = page.who.split("@")[0] or "nobody"
+    return "-".join([who, *map(str, page.arguments.values()), *filter(None, [page.query])])
 
 
 def page_routes(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[str]:
@@ -43,7 +43,13 @@ def test_every_route_is_a_known_page_or_said_to_be_none() -> None:
     assert unknown == set(), "add these to tests/e2e/pages.py"
 
 
-@pytest.mark.parametrize(("name", "page"), CASES, ids=case_id)
+@pytest.mark.parametrize(
+    ("name", "page"),
+    [
+        pytest.param(name, page, marks=GROUPS[turn % 2], id=f"{name}-{case_id(page)}")
+        for turn, (name, page) in enumerate(CASES)
+    ],
+)
 def test_page(name: str, page: Page, visitor: Visitor, facility: Facility) -> None:
     complaints: list[str] = []
     turn = CASES.index((name, page))
@@ -64,6 +70,7 @@ def test_page(name: str, page: Page, visitor: Visitor, facility: Facility) -> No
     assert not complaints, "\n".join(complaints)
 
 
+@GROUPS[0]
 def test_the_language_switch_stays_on_the_page(visitor: Visitor) -> None:
     visit = visitor.open("/tools/?area=litho", ALICE, "ko")
     visit.page.get_by_role("button", name="English").click()

@@ -292,7 +292,7 @@ def test_what_an_instrument_takes_for_white_space_hides_no_setting(white: str) -
 
 
 def test_two_ramps_of_one_setting_end_without_harm() -> None:
-    entry = Setting("V", unit="V", low=0, high=10, doc="A.", ramp=Ramp(1, 0))
+    entry = Setting("V", unit="V", low=0, high=10, doc="A.", ko="가.", ramp=Ramp(1, 0))
     gate = Gate([entry])
     with gate.approaching(entry, 0.0):
         with gate.approaching(entry, 0.0):
