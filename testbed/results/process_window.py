@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from testbed.results.bossung import Array, Fit, Matrix, Signature, Surface, Unsupported, fit
 from testbed.results.surface_reading import (
@@ -134,7 +134,7 @@ def _half_widths(fitted: Fit, numbers: Callable[[Surface], Array]) -> Array:
     """
     total: Array = np.zeros(1)
     for part in fitted.parts:
-        factor = float(student.ppf((1 + CONFIDENCE) / 2, part.dof))
+        factor = float(stdtrit(part.dof, (1 + CONFIDENCE) / 2))
         for step in _directions(part.covariance):
             up = numbers(fitted.surface.moved(step))
             down = numbers(fitted.surface.moved(-step))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from testbed.tools.models import E10State
 from testbed.usage.e10 import StateSeconds
@@ -54,11 +54,11 @@ def mtbf_lower_bound(hours: float, failures: int, confidence: float) -> float:
     """Hours between failures proven at `confidence` (0..1): 2T / chi2(confidence, 2r + 2)."""
     if hours < 0 or failures < 0 or not 0 < confidence < 1:
         raise ValueError("hours and failures are not negative, confidence lies between 0 and 1")
-    return float(2 * hours / chi2.ppf(confidence, 2 * failures + 2))
+    return float(2 * hours / chdtri(2 * failures + 2, 1 - confidence))
 
 
 def hours_to_prove(mtbf: float, failures: int, confidence: float) -> float:
     """Test hours that prove `mtbf` hours at `confidence` with at most `failures` failures."""
     if mtbf <= 0 or failures < 0 or not 0 < confidence < 1:
         raise ValueError("mtbf is positive, confidence lies between 0 and 1")
-    return float(mtbf * chi2.ppf(confidence, 2 * failures + 2) / 2)
+    return float(mtbf * chdtri(2 * failures + 2, 1 - confidence) / 2)

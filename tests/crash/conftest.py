@@ -19,14 +19,10 @@ from testbed.people.models import User
 from testbed.runs import sessions, sweep
 from testbed.runs.models import Run
 from testbed.tools.models import Tool
+from tests.crash.schedules import LEASE
 from tests.runs.floor import ROOT, Fab, Floor, lay, simulated_fab
 
 FAST, SLOW = 300.0, 10.0
-LEASE = {
-    "LEASE_TTL_S": 1.5, "LEASE_HEARTBEAT_S": 0.4, "SWEEP_EVERY_S": 0.5, "WIRE_TIMEOUT_S": 2.0,
-    # Often, so that the question whether a tool answers meets runs as they come and go.
-    "ASK_IDLE_EVERY_S": 0.7,
-}  # fmt: skip
 
 
 @pytest.fixture(scope="session")

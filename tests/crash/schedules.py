@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 LEASE = {
     "LEASE_TTL_S": 1.5, "LEASE_HEARTBEAT_S": 0.4, "SWEEP_EVERY_S": 0.5, "WIRE_TIMEOUT_S": 2.0,
+    # Often, so that the question whether a tool answers meets runs as they come and go.
     "ASK_IDLE_EVERY_S": 0.7,
 }  # fmt: skip
 POINTS = ("intended", "begun", "sent", "finished", "stored")

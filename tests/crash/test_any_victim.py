@@ -98,10 +98,13 @@ def test_whatever_dies_at_a_boundary_nothing_is_exposed_twice_and_nothing_lost(
     assert story.blows == [victim]
 
 
-def play(*arguments: str) -> None:
+def play(folder: Path, *arguments: str) -> None:
+    """Play schedules in a process of their own; what they say is in the folder as they say it."""
     command = [sys.executable, "-m", "tests.crash.schedules", *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    told = folder / "told.log"
+    with told.open("wb") as out:
+        done = subprocess.run(command, cwd=ROOT, stdout=out, stderr=out, check=False)
+    assert done.returncode == 0, told.read_text()
 
 
 # Each plays in a house of its own, and two cores carry two houses beside the other tests.
@@ -111,15 +114,15 @@ HOUSES = [pytest.mark.nightly, pytest.mark.xdist_group("a house")], [
 
 
 @pytest.mark.parametrize("half", [pytest.param(n, marks=HOUSES[n]) for n in (0, 1)])
-def test_every_boundary_with_every_victim(half: int) -> None:
-    play("--matrix", str(half))
+def test_every_boundary_with_every_victim(half: int, tmp_path: Path) -> None:
+    play(tmp_path, "--matrix", str(half))
 
 
 @pytest.mark.parametrize(
     "first", [pytest.param(n, marks=HOUSES[n // 25 % 2]) for n in range(0, 200, 25)]
 )
-def test_random_schedules(first: int) -> None:
-    play("--seeds", str(first), "25")
+def test_random_schedules(first: int, tmp_path: Path) -> None:
+    play(tmp_path, "--seeds", str(first), "25")
 
 
 def test_schedules_are_the_same_for_the_same_seed() -> None:

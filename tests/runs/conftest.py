@@ -80,4 +80,4 @@ def bells(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
 @pytest.fixture
 def impatient(settings: Any) -> None:
     """A wire that is given up on soon: these tests wait for its timeouts."""
-    settings.WIRE_TIMEOUT_S = 0.5
+    settings.WIRE_TIMEOUT_S = 1.0

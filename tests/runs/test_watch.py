@@ -12,8 +12,6 @@ from testbed.runs.models import Lease
 from testbed.tools.models import E10State, Pulse, StateSpan, Tool, Trouble
 from tests.runs.floor import Floor
 
-pytestmark = pytest.mark.usefixtures("impatient")
-
 
 def pulse(floor: Floor, kind: str) -> Pulse:
     return Pulse.objects.get(tool=floor.tools[kind])
