@@ -22,6 +22,8 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from instruments.catalogue import open_tool
+from instruments.driver import ScpiTool
+from instruments.errors import NotConnected
 from testbed.material.models import SubstrateState
 from testbed.refusals import Refusal
 from testbed.runs import control, log, sweep
@@ -318,10 +320,25 @@ def judge(story: Story, fab: Fab) -> None:
 
 
 def clear_table(floor: Floor) -> None:
-    """The tool as a technician leaves it for the next run: idle, with no carrier on it."""
+    """The tool as a technician leaves it for the next run: idle, with no carrier on it.
+
+    Waits for a tool that is still starting after the last story's power cut.
+    """
     tool = floor.tools["scanner"]
     driver = open_tool(tool.kind, tool.visa_resource, tool.serial)
+    end = time.monotonic() + PATIENCE_S
     try:
-        driver.undock()
+        while not undocked(driver):
+            assert time.monotonic() < end, f"{tool.code} does not come back"
+            time.sleep(0.2)
     finally:
         driver.link.close()
+
+
+def undocked(driver: ScpiTool) -> bool:
+    """False when there is no way to the tool."""
+    try:
+        driver.undock()
+    except NotConnected:
+        return False
+    return True
