@@ -22,9 +22,10 @@ test:
 	@$(IN) -m testbed.ops.testing $(TESTS)
 
 # The long variants of the crash and contract suites: every victim at every boundary, 200 random
-# schedules, every fault on every wire of every driver. Two houses and one more at a time.
+# schedules, every fault on every wire of every driver. Two houses and one more at a time. Tests
+# take minutes here: to be told where they are after five has crashed their process.
 nightly:
-	@TESTBED_NIGHTLY=1 $(MAKE) test TESTS="-n 3 -m nightly $(TESTS)"
+	@TESTBED_NIGHTLY=1 $(MAKE) test TESTS="-n 3 -m nightly -o faulthandler_timeout=3600 $(TESTS)"
 
 # Every page in both languages and looks, every hostile value in every field.
 wide:
