@@ -27,9 +27,11 @@ test:
 nightly:
 	@TESTBED_NIGHTLY=1 $(MAKE) test TESTS="-n 3 -m nightly -o faulthandler_timeout=3600 $(TESTS)"
 
-# Every page in both languages and looks, every hostile value in every field.
+# Every page in both languages and looks, every hostile value in every field, more examples for
+# every operation of the API.
 wide:
-	@TESTBED_WIDE=1 $(MAKE) test TESTS="tests/e2e/test_every_page.py tests/web/test_hostile.py $(TESTS)"
+	@TESTBED_WIDE=1 $(MAKE) test TESTS="tests/e2e/test_every_page.py tests/web/test_hostile.py \
+		tests/api/test_schema.py $(TESTS)"
 
 lint:
 	@$(BOOTSTRAP) dev

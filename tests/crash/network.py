@@ -145,15 +145,16 @@ def _relay(address: str, ports: Sequence[int]) -> Iterator[None]:
 def host(made: Network, number: int, bay: int) -> Iterator[Host]:
     """Host `number` (0 to 9) with its two cables: to the servers, and to bay `bay`."""
     one = Host(made, number)
-    ip("netns", "add", one.name)
-    try:
+    with ExitStack() as stack:
+        ip("netns", "add", one.name)
+        stack.callback(ip, "netns", "del", one.name)
         ip("-n", one.name, "link", "set", "lo", "up")
-        one.cable("s", made.servers, 0)
-        one.cable("t", made.bay(bay), 4)
+        for end, far, place in (("s", made.servers, 0), ("t", made.bay(bay), 4)):
+            one.cable(end, far, place)
+            # Left to the namespace it would stand in the next host's way for a while: the kernel
+            # takes that down when it has time, and not before its last connection has ended.
+            stack.callback(ip, "link", "del", f"{one.name}{end}")
         yield one
-    finally:
-        # Its cables go with it.
-        ip("netns", "del", one.name)
 
 
 @contextmanager
