@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from django.utils.translation import get_language
@@ -24,6 +24,7 @@ def public_schema() -> Any:
     return _public_schema(get_language())
 
 
-@cache
+# A reader may name any language, and each would stay.
+@lru_cache(maxsize=4)
 def _public_schema(language: str | None) -> Any:
     return SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]

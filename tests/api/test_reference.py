@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from django.test import Client
+from django.utils import translation
 from drf_spectacular.validation import validate_schema
 from rest_framework.test import APIClient
 
@@ -71,6 +72,24 @@ def test_the_schema_is_good_openapi(alice: User, api: Api) -> None:
         api(alice).get("/api/v1/schema/?format=json").json()["paths"].keys()
         == served["paths"].keys()
     )
+
+
+def test_the_schema_is_made_once_a_language(alice: User, api: Api) -> None:
+    said = {}
+    for language in ("ko", "en"):
+        with translation.override(language):
+            made = public_schema()
+            said[language] = made["components"]["schemas"]["Error"]["description"]
+            assert public_schema() is made
+    assert said["ko"] != said["en"]
+    for language in ("ko", "en"):
+        served = api(alice).get(f"/api/v1/schema/?format=json&lang={language}").json()
+        assert served["components"]["schemas"]["Error"]["description"] == said[language]
+
+
+def test_a_language_that_nobody_speaks_and_a_version_are_no_failure(alice: User, api: Api) -> None:
+    for query in ("lang=xx", "lang=%00", "version=9"):
+        assert api(alice).get(f"/api/v1/schema/?format=json&{query}").status_code == 200
 
 
 def test_every_error_has_a_body_and_a_meaning() -> None:
