@@ -279,6 +279,10 @@ def holds_lease(run: Run, pids: set[int]) -> bool:
 def decide(story: Story, floor: Floor, rng: random.Random) -> None:
     """What a person may choose, chosen by the seed; after a dozen decisions the run is ended."""
     run = story.run
+    # A wish of a moment ago may have taken the choices away.
+    run.refresh_from_db()
+    if not asks(story):
+        return
     for tool in run.tools():
         if tool.emergency_stop_at is not None:
             e10.clear_emergency_stop(actor=floor.technician, tool=tool)
