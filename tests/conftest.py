@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Callable
 from datetime import time
@@ -29,6 +28,8 @@ pytest_plugins = ["tests.world"]
 hypothesis_settings.register_profile("unhurried", deadline=None)
 hypothesis_settings.load_profile("unhurried")
 PASSWORD = "a long enough sentence"
+
+
 NIGHTLY = os.environ.get("TESTBED_NIGHTLY") == "1"
 WIDE = os.environ.get("TESTBED_WIDE") == "1"
 
@@ -45,17 +46,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=long_ones)
         items[:] = [item for item in items if item not in long_ones]
     items.sort(key=_turn)
-
-
-def pytest_collection() -> None:
-    """Collecting makes millions of objects that stay: nobody looks for garbage among them, neither
-    while they are made nor, frozen, afterwards."""
-    gc.disable()
-
-
-def pytest_collection_finish() -> None:
-    gc.freeze()
-    gc.enable()
 
 
 def _turn(item: pytest.Item) -> tuple[bool, bool]:
