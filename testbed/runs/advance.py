@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef
@@ -35,12 +35,15 @@ OPEN_STEPS = (StepState.PENDING, StepState.INTENT, StepState.SENT, StepState.UNK
 UNDER_WAY = (StepState.INTENT, StepState.SENT)
 
 
-def advance(run_id: int, *, only_recover: bool = False, only_abort: bool = False) -> bool:
+Only = Literal["recover", "abort"]
+
+
+def advance(run_id: int, *, only: Only | None = None) -> bool:
     """Do one step of the run if all its tools can be claimed; True when something was done.
 
-    `only_recover` is the sweep's way in: it takes over a tool whose worker fell silent, makes it
-    safe and finds out what happened, but begins nothing; that is for the tool's own worker.
-    With `only_abort` it carries out a person's abort, and nothing else.
+    A tool's own worker does whatever is next. The sweep does one thing `only`: "recover" takes
+    over a tool whose worker fell silent, makes it safe and finds out what happened, but begins
+    nothing; "abort" carries out a person's abort.
     What a tool does never raises here, and an unforeseen error holds the run. When not even that
     can be stored the lease is left to expire: the sweep takes the tool over and asks.
     """
@@ -48,7 +51,7 @@ def advance(run_id: int, *, only_recover: bool = False, only_abort: bool = False
     if found is None or not has_work(found.run):
         return False
     began = guard.clock()
-    held = lease.claim(tool_ids=found.tool_ids, run_id=run_id, only_dead=only_recover)
+    held = lease.claim(tool_ids=found.tool_ids, run_id=run_id, only_dead=only == "recover")
     if held is None:
         return False
     try:
@@ -56,7 +59,7 @@ def advance(run_id: int, *, only_recover: bool = False, only_abort: bool = False
             looked_at = guard.clock()
             found = _look(run_id) or found
             watch.knows(found.run.ask, found.is_stopped, at=looked_at)
-            return _Turn(found, held, watch, only_recover, only_abort).take()
+            return _Turn(found, held, watch, only).take()
     except (LeaseLost, LeaseOver, moves.NotFrom) as error:
         # Whoever holds the lease now asks the tools; this process must forget its sessions.
         log.warning("run %s: %s", run_id, error)
@@ -105,21 +108,18 @@ class _NotNow(Exception):
 class _Turn:
     """One claim's work on one run."""
 
-    def __init__(
-        self, found: _Look, held: Claim, watch: Guard, only_recover: bool, only_abort: bool
-    ) -> None:
+    def __init__(self, found: _Look, held: Claim, watch: Guard, only: Only | None) -> None:
         self.run = found.run
         self.held = held
         self.watch = watch
-        self.only_recover = only_recover
-        self.only_abort = only_abort
+        self.only = only
         self.step = self._current()
         self.crew = Crew(self.run, found.tools(), watch.may_write)
         self.crew.about(self.step)
 
     def take(self) -> bool:
         """Do one thing and let the lease go; True when something was done."""
-        if not has_work(self.run) or (self.only_abort and self.run.ask != "abort"):
+        if not has_work(self.run) or (self.only == "abort" and self.run.ask != "abort"):
             lease.release(self.held)
             return False
         try:
@@ -144,7 +144,7 @@ class _Turn:
         if self.run.ask == "abort":
             raise AbortAsked("a person asked to abort")
         self.watch.may_write()
-        if self.only_recover:
+        if self.only == "recover":
             self._recover()
         elif self.step is None:
             moves.skip_rest(self.held, self.run, [])

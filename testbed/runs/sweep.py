@@ -128,7 +128,7 @@ def _apart(job: Callable[[], object]) -> None:
 
 def _recover(run: Run) -> None:
     try:
-        advance(run.pk, only_recover=True)
+        advance(run.pk, only="recover")
     except Exception:
         # One tool's trouble must not keep the others from being looked at.
         log.exception("run %s could not be taken over", run.pk)
@@ -159,7 +159,7 @@ def abort_unheard() -> int:
 
 def _abort(run: Run) -> None:
     try:
-        advance(run.pk, only_abort=True)
+        advance(run.pk, only="abort")
     except Exception:
         log.exception("run %s could not be aborted", run.pk)
 

@@ -123,11 +123,12 @@ class House:
         run = floor.start("expose")
         return Story(run, counters["starts"], counters["double_exposures"])
 
-    def turn(self, story: Story) -> None:
-        """One look at the run, and beat's part where it is played by hand.
+    def turn(self, story: Story) -> bool:
+        """One look at the run, and beat's part where it is played by hand; True when it was seen.
 
         Every event that was ever seen committed is noted: none of them may be lost.
         """
+        time.sleep(0.02)
         try:
             if self.by_hand:
                 sweep.sweep()
@@ -137,13 +138,16 @@ class House:
                 story.seen[seq] = digest
         except DatabaseError:
             connection.close()
-        time.sleep(0.02)
+            return False
+        return True
 
     def until(self, story: Story, what: str, true: Callable[[], bool]) -> None:
-        """Look on until `true()`; fail, saying what did not happen, after PATIENCE_S."""
+        """Look, and ask whether `true()`, until it is; fail after PATIENCE_S, saying what is not.
+
+        A person decides on what is seen now: before every question the run is looked at.
+        """
         end = time.monotonic() + PATIENCE_S
-        while not true():
-            self.turn(story)
+        while not (self.turn(story) and true()):
             assert time.monotonic() < end, (
                 f"not within {PATIENCE_S} s: {what}; {story.run} is {story.run.state}"
                 f" {story.run.evidence}, blows {story.blows}; logs in {self.folder}"
@@ -279,10 +283,6 @@ def holds_lease(run: Run, pids: set[int]) -> bool:
 def decide(story: Story, floor: Floor, rng: random.Random) -> None:
     """What a person may choose, chosen by the seed; after a dozen decisions the run is ended."""
     run = story.run
-    # A wish of a moment ago may have taken the choices away.
-    run.refresh_from_db()
-    if not asks(story):
-        return
     for tool in run.tools():
         if tool.emergency_stop_at is not None:
             e10.clear_emergency_stop(actor=floor.technician, tool=tool)

@@ -68,7 +68,7 @@ def test_a_living_worker_that_was_quicker_is_not_cleared_up_after(
     lease.park(held)
     # The lease was dead when the sweep looked; then the run's own worker took it.
     sweep._clear(run.tool)
-    assert not advance(run.pk, only_recover=True)
+    assert not advance(run.pk, only="recover")
     assert told == []
     row = Lease.objects.get(tool=run.tool)
     assert (row.epoch, row.expires_at is None) == (held.epoch, False)
@@ -154,7 +154,7 @@ def test_an_abort_of_a_tool_that_nobody_reaches_ends_in_a_persons_hands(
 
 def test_what_comes_only_to_abort_begins_nothing(live_floor: Floor) -> None:
     run = live_floor.start("coat")
-    assert not advance(run.pk, only_abort=True)
+    assert not advance(run.pk, only="abort")
     run.refresh_from_db()
     assert run.state == "queued"
     assert Lease.objects.get(tool=run.tool).holder == ""
