@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from datetime import time
 from typing import Any
@@ -39,19 +40,33 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """What takes longest goes first, or at the end the other processes wait for it.
 
     Tests marked `nightly` run only with TESTBED_NIGHTLY=1, before all else; then the groups that
-    must stay on one process.
+    must stay on one process; then, mixed evenly, what waits for wires, servers and leases and what
+    computes, so that the cores are never all waiting.
     """
     if not NIGHTLY:
         long_ones = [item for item in items if item.get_closest_marker("nightly")]
         config.hook.pytest_deselected(items=long_ones)
         items[:] = [item for item in items if item not in long_ones]
-    items.sort(key=_turn)
+    kinds = {item: _waits(item) for item in items}
+    many, seen = Counter(kinds.values()), Counter[bool]()
+    shares = {}
+    for item, kind in kinds.items():
+        shares[item] = seen[kind] / many[kind]
+        seen[kind] += 1
+
+    def turn(item: pytest.Item) -> tuple[bool, bool, float]:
+        nightly, grouped = map(item.get_closest_marker, ("nightly", "xdist_group"))
+        return nightly is None, grouped is None, shares[item]
+
+    items.sort(key=turn)
 
 
-def _turn(item: pytest.Item) -> tuple[bool, bool]:
-    return item.get_closest_marker("nightly") is None, item.get_closest_marker(
-        "xdist_group"
-    ) is None
+def _waits(item: pytest.Item) -> bool:
+    """False for a test inside one transaction, which computes from its beginning to its end."""
+    asked = item.get_closest_marker("django_db")
+    fixtures = getattr(item, "fixturenames", ())
+    commits = "transactional_db" in fixtures or (asked and asked.kwargs.get("transaction"))
+    return "db" not in fixtures or bool(commits)
 
 
 @pytest.fixture(scope="session")

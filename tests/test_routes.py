@@ -11,14 +11,13 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from rest_framework.test import APIClient
 
 from testbed.people.models import User
-from tests.doors import API, PAGES, Door
+from tests.doors import API, PAGES, Door, some_at_once
 from tests.world import World, undone
 
 SignIn = Callable[[User], Client]
 Api = Callable[[User], APIClient]
 Ask = Callable[[list[str], "User | None"], dict[str, list[int]]]
 TABLE = PAGES | API
-AT_ONCE = 12
 
 
 def routes(resolver: URLResolver | None = None) -> Iterator[str]:
@@ -30,10 +29,9 @@ def routes(resolver: URLResolver | None = None) -> Iterator[str]:
             yield from routes(entry)
 
 
-def named(*doors: Door, table: dict[str, Door] = TABLE) -> list[list[str]]:
-    """The routes behind these doors, some at a time: the world is made once for all of them."""
-    names = sorted(name for name, which in table.items() if which in doors)
-    return [names[first : first + AT_ONCE] for first in range(0, len(names), AT_ONCE)]
+def named(*doors: Door) -> list[list[str]]:
+    """The routes behind these doors."""
+    return some_at_once(name for name, which in TABLE.items() if which in doors)
 
 
 def test_every_route_stands_in_the_table() -> None:

@@ -17,6 +17,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, Phase, settings
 from rest_framework.test import APIClient
 from schemathesis.core.parameters import ParameterLocation
+from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from testbed.api.generator import public_schema
 from testbed.people import tokens
@@ -27,8 +28,10 @@ from tests.conftest import PASSWORD, WIDE
 from tests.results.synthetic import matrix
 from tests.world import CD_RECIPE, World
 
-# On top of some thirty cases per operation that schemathesis derives from the limits in the schema.
+# On top of some forty cases per operation that schemathesis derives from the limits in the schema.
 EXAMPLES = 20 if WIDE else 3
+# Of all of them one in so many is sent.
+SHARE = 1 if WIDE else 2
 # Beside the schema there are rules that JSON Schema cannot say: a cell or a tool, not both; a
 # range that ends after it starts; codes of things that exist. They answer 400, rightly, so
 # `positive_data_acceptance` would call them wrong. That nothing opens without a token is asked
@@ -124,12 +127,27 @@ def test_every_endpoint_keeps_its_word(
     """
     # Decided by the case itself, so that the same case is always tried in the same way.
     chance = zlib.crc32(repr((case.path_parameters, case.query, case.body)).encode())
+    if chance % SHARE:
+        return
     if chance % 3:
         name_what_exists(case, existing)
     key = keys[chance // 3 % len(keys)]
+    # Blanks around a text are left out before it is measured: it may be shorter than it was.
+    excluded = [negative_data_rejection] if has_blanks_around([case.query, case.body]) else []
     with transaction.atomic():
-        case.call_and_validate(headers={"Authorization": f"Bearer {key}"})
+        case.call_and_validate(
+            headers={"Authorization": f"Bearer {key}"}, excluded_checks=excluded
+        )  # fmt: skip
         transaction.set_rollback(True)
+
+
+def has_blanks_around(value: Any) -> bool:
+    """True when a text anywhere in `value` begins or ends with what `str.strip` takes away."""
+    if isinstance(value, dict):
+        return any(map(has_blanks_around, value.values()))
+    if isinstance(value, list):
+        return any(map(has_blanks_around, value))
+    return isinstance(value, str) and value != value.strip()
 
 
 def test_nothing_opens_without_a_token(db: None) -> None:

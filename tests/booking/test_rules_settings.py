@@ -122,7 +122,7 @@ class TestGroups:
     ) -> None:
         RuleSetting.objects.create(code="maximum_length", group=crew, parameters={"minutes": 1440})
         asked = {"target": sem_target, "answers": Answers()}
-        long = {"starts_at": tomorrow(0), "ends_at": tomorrow(14)}
+        long = {"starts_at": tomorrow(9), "ends_at": tomorrow(23)}
         with pytest.raises(Refusal, match="maximum_length"):
             place(actor=charlie, **asked, **long)
         assert place(actor=alice, **asked, **long).pk
