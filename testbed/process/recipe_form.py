@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from instruments.recipe_fields import value_at
-from testbed.tools.described import name_of, text
+from testbed.tools.described import name_of, text, unit_in_words
 
 
 class Row(NamedTuple):
@@ -140,7 +140,7 @@ def _field(row: Row, initial: object) -> forms.Field:
         return forms.RegexField(described["pattern"], help_text=letters, **common)
     low, high = described["minimum"], described["maximum"]
     limits = {"min_value": low, "max_value": high}
-    hint = f"{low:g} – {high:g} {described['unit']}".strip()
+    hint = f"{low:g} – {high:g} {unit_in_words(described['unit'])}".strip()
     if described["type"] == "integer":
         return forms.IntegerField(help_text=hint, **limits, **common)
     return forms.FloatField(help_text=hint, **limits, **common)

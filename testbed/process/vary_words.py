@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from instruments.catalogue import PLANS
 from testbed.process.recipe_form import Row, Way, named, way_of, ways_of
 from testbed.process.vary import in_digits, ranges_of
+from testbed.tools.described import unit_in_words
 
 
 class NamedRange(NamedTuple):
@@ -41,7 +42,7 @@ def named_ranges(tool_kind: str, body: Mapping[str, Any]) -> list[NamedRange]:
 def value_in_words(tool_kind: str, body: Mapping[str, Any], path: str, value: float) -> str:
     """A wafer's own value under the name that people give it, with its unit."""
     label, unit, _own = named(_schema(tool_kind), body, path)
-    return f"{label} = {in_digits(value)} {unit}".strip()
+    return f"{label} = {in_digits(value)} {unit_in_words(unit)}".strip()
 
 
 def _schema(tool_kind: str) -> Mapping[str, Any]:
@@ -59,7 +60,7 @@ def numbers(way: Way) -> dict[str, Row]:
 
 
 def in_words(low: float, high: float, unit: str) -> str:
-    return f"{in_digits(low)} – {in_digits(high)} {unit}".strip()
+    return f"{in_digits(low)} – {in_digits(high)} {unit_in_words(unit)}".strip()
 
 
 def own_in_words(own: object) -> str:

@@ -69,6 +69,9 @@ def test_the_names_and_limits_are_the_drivers_in_both_languages() -> None:
         with translation.override(language):
             field = SettingsForm(way, {}).fields["time_s"]
             assert (field.label, field.help_text) == (label, "5 – 900 s")
+    matrix = ways_of(PLANS["scanner"].program.schema())["fem"]
+    with translation.override("ko"):
+        assert SettingsForm(matrix, {}).fields["layout.dose_count"].help_text == "1 – 7 행"
     assert set(ways_of(PLANS["litho_cell"].program.schema())) == {"fem", "uniform"}
     assert set(ways_of(PLANS["track"].program.schema())) == {"coat", "develop"}
 

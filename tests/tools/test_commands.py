@@ -15,6 +15,7 @@ from django.utils.html import escape
 from instruments.catalogue import TOOLS
 from testbed.people.models import User
 from testbed.tools import commands
+from testbed.tools.described import unit_in_words
 from testbed.tools.models import Tool
 
 HANGUL = re.compile("[가-힣]")
@@ -88,6 +89,28 @@ def test_the_page_shows_limits_units_and_small_numbers(
     Tool.objects.filter(pk=scanner.pk).update(kind="abacus")
     page = sign_in(alice).get(reverse("tool_commands", args=[scanner.code])).content.decode()
     assert "수동으로 운전합니다" in page
+
+
+@pytest.mark.parametrize(("language", "rows"), [("ko", "1 – 7 행"), ("en", "1 – 7 rows")])
+def test_a_unit_that_is_a_word_is_in_the_readers_language(
+    language: str, rows: str, alice: User, scanner: Tool, sign_in: Callable[[User], Client]
+) -> None:
+    address = reverse("tool_commands", args=[scanner.code])
+    page = sign_in(alice).get(address, headers={"accept-language": language}).content.decode()
+    assert page.count(rows) == 2, "in the recipe's table and in the driver's"
+
+
+SYMBOLS = {
+    "", "%", "A", "MΩ·cm", "PLC", "Pa", "Torr", "V", "W", "a.u.", "h", "kPa", "mJ/cm²", "mL/min",
+    "mTorr", "mW", "mm", "nm", "nm/s", "pA", "pC", "rpm", "s", "sccm", "°", "°C", "Ω",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", sorted(TOOLS))
+def test_every_unit_is_a_symbol_or_has_its_korean_word(kind: str) -> None:
+    units = {row.unit for row in TOOLS[kind].driver.parameters()} - SYMBOLS
+    with translation.override("ko"):
+        assert all(HANGUL.search(unit_in_words(unit)) for unit in units), units
 
 
 def test_the_page_describes_every_row_in_the_readers_language(

@@ -8,11 +8,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
+from testbed.tools.described import unit_in_words
 from testbed.tools.kinds import kind_name
 from testbed.tools.models import E10State, StateSpan, Tool
 
 register = template.Library()
 register.filter("kind_name", kind_name)
+register.filter("unit_in_words", unit_in_words)
 
 TONES = {
     E10State.PRODUCTIVE: "ok",
