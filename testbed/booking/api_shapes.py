@@ -29,6 +29,7 @@ from testbed.booking.version import LENGTH, version_of
 from testbed.booking.whose_rules import WhoseRules
 from testbed.booking.written import WrittenSerializer
 from testbed.material.models import SLOTS, Lot
+from testbed.people.api_fields import WordsField
 from testbed.people.models import User
 from testbed.people.permissions import demand
 from testbed.people.visitor import person
@@ -333,7 +334,7 @@ def answers_of(data: Mapping[str, Any]) -> Answers:
 
 
 class ColleagueSerializer(serializers.Serializer[Any]):
-    colleague = serializers.CharField(max_length=120, help_text="the colleague's mail address")
+    colleague = WordsField(max_length=120, help_text="the colleague's mail address")
 
 
 class CalendarSerializer(serializers.ModelSerializer[CalendarFeed]):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from django.db import IntegrityError, transaction
 from icalendar import Calendar
+from rest_framework.test import APIClient
 
 from testbed.booking.calendars import issue
 from testbed.booking.cancel import cancel
@@ -70,6 +71,18 @@ def test_twice_is_once_and_ending_it_is_kept_in_the_journal(
     unshare(actor=alice, booking=booking, colleague=bob)
     assert JournalEntry.objects.filter(action="booking.unshared").count() == 1
     assert not booking.sharers.exists()
+
+
+@pytest.mark.parametrize("verb", ["share", "unshare", "hand-over"])
+def test_a_number_is_no_colleague(
+    verb: str, alice: User, booked: Book, api: Callable[[User], APIClient]
+) -> None:
+    """Ending the share of nobody is no error; what is no mail address at all is one."""
+    address = {"share": "sharers"}.get(verb, verb)
+    answer = api(alice).post(
+        f"/api/v1/bookings/{booked(alice).pk}/{address}/", {"colleague": -6.07e16}, format="json"
+    )
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, ["colleague"])
 
 
 def test_with_active_colleagues_only(
