@@ -27,8 +27,11 @@ def kst(day: int, hour: int = 0, minute: int = 0) -> datetime:
 
 
 def tomorrow(hour: int, minute: int = 0) -> datetime:
-    """A moment of the day after the real today, in Korea."""
-    day = timezone.localtime(timezone.now(), KST) + timedelta(days=1)
+    """A moment of the day after the real today, in Korea; late in the evening of the next day.
+
+    Whatever the hour, there is time enough for a booking's lead.
+    """
+    day = timezone.localtime(timezone.now() + timedelta(hours=3), KST) + timedelta(days=1)
     return day.replace(hour=hour, minute=minute, second=0, microsecond=0)
 
 
