@@ -29,8 +29,6 @@ pytest_plugins = ["tests.world"]
 hypothesis_settings.register_profile("unhurried", deadline=None)
 hypothesis_settings.load_profile("unhurried")
 PASSWORD = "a long enough sentence"
-
-
 NIGHTLY = os.environ.get("TESTBED_NIGHTLY") == "1"
 WIDE = os.environ.get("TESTBED_WIDE") == "1"
 

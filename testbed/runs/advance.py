@@ -30,12 +30,10 @@ from testbed.tools.models import Tool
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
+Only = Literal["recover", "abort"]
 SLICE_S = 20.0
 OPEN_STEPS = (StepState.PENDING, StepState.INTENT, StepState.SENT, StepState.UNKNOWN)
 UNDER_WAY = (StepState.INTENT, StepState.SENT)
-
-
-Only = Literal["recover", "abort"]
 
 
 def advance(run_id: int, *, only: Only | None = None) -> bool:
